@@ -1,0 +1,62 @@
+#pragma once
+
+#include "sensus/core/byte_size.hpp"
+#include "sensus/core/secret.hpp"
+#include "sensus/core/time.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sensus::config {
+
+/// One declared key. Parser, validation, config/sensus.yaml, docs/configuration.md and --print-config are all made from it.
+struct Field {
+  std::string key;
+  std::string help;      ///< One or two sentences; says the unit of effect and what changes with it.
+  std::string type;      ///< "duration", "size", "integer", "number", "boolean", "string", "secret", "one of a|b", "list of strings"
+  std::string allowed;   ///< "1s to 10m", "1 to 64", ...; empty when any value of the type will do.
+  std::string default_text;
+  bool secret = false;
+  bool reloadable = false;
+  std::function<Result<>(std::string_view scalar)> set;             ///< For scalars.
+  std::function<Result<>(const std::vector<std::string>&)> set_list;  ///< For lists.
+  std::function<std::string()> get;                                 ///< Current value as YAML scalar or flow list.
+};
+
+/// The keys of one section, bound to the members of a module's Options object, whose values at declaration are the defaults.
+/// **Lifetime**: the Options object outlives the section.
+class Section {
+ public:
+  Section(std::string name, std::string help) : name_(std::move(name)), help_(std::move(help)) {}
+
+  Section& duration(std::string key, std::chrono::milliseconds& value, std::chrono::milliseconds min,
+                    std::chrono::milliseconds max, std::string help);
+  Section& size(std::string key, ByteSize& value, ByteSize min, ByteSize max, std::string help);
+  Section& integer(std::string key, std::int64_t& value, std::int64_t min, std::int64_t max, std::string help);
+  Section& number(std::string key, double& value, double min, double max, std::string help);
+  Section& boolean(std::string key, bool& value, std::string help);
+  Section& string(std::string key, std::string& value, std::string help);
+  /// Also accepts `<key>_file`: the value is the file's content without its last newline.
+  Section& secret(std::string key, Secret& value, std::string help);
+  Section& choice(std::string key, std::string& value, std::vector<std::string> allowed, std::string help);
+  Section& strings(std::string key, std::vector<std::string>& value, std::string help);
+  /// Marks the key declared last: SIGHUP and /-/reload apply it without a restart.
+  Section& reloadable();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& help() const { return help_; }
+  [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
+  [[nodiscard]] std::vector<Field>& fields() { return fields_; }
+
+ private:
+  std::string name_;
+  std::string help_;
+  std::vector<Field> fields_;
+};
+
+}  // namespace sensus::config

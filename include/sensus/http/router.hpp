@@ -1,0 +1,41 @@
+#pragma once
+
+#include "sensus/http/message.hpp"
+
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sensus::http {
+
+struct Route {
+  Method method = Method::get;
+  std::string pattern;                       ///< "/api/v1/alerts/{id}"; a {name} matches one segment.
+  Handler handler;
+  std::size_t body_limit = 64 * 1024;        ///< 413 beyond it, before the body is read when Content-Length tells.
+  std::vector<std::string> content_types = {};  ///< Accepted for the body (415 otherwise); empty = any.
+  std::vector<std::string> produces = {};       ///< 406 when Accept allows none of them; empty = no check.
+  Duration deadline = std::chrono::seconds{5};  ///< Of the handler; streams are exempt.
+};
+
+/// Exact segments win over {name}. GET also answers HEAD. **Threading**: filled at start, then read only.
+class Router {
+ public:
+  void add(Route route);
+  struct NotFound {};
+  struct MethodNotAllowed {
+    std::string allow;  ///< "GET, HEAD, POST"
+  };
+  struct Match {
+    const Route* route = nullptr;
+    std::vector<std::pair<std::string, std::string>> path_params;
+  };
+  [[nodiscard]] std::variant<Match, NotFound, MethodNotAllowed> find(Method method, std::string_view path) const;
+  [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace sensus::http

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "sensus/core/byte_size.hpp"
+#include "sensus/core/clock.hpp"
+#include "sensus/model/alert.hpp"
+#include "sensus/model/limits.hpp"
+#include "sensus/model/sample.hpp"
+#include "sensus/runtime/async.hpp"
+#include "sensus/storage/alerts.hpp"
+#include "sensus/storage/samples.hpp"
+#include "sensus/telemetry/health.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace sensus::config {
+class Section;
+}
+
+namespace sensus::ingest {
+
+struct Options {
+  ByteSize queue_limit = 64_MiB;       ///< Samples waiting for the writer; beyond it requests get 503.
+  std::int64_t flush_rows_max = 200'000;
+  std::int64_t series_cache_max = 1'000'000;
+  std::chrono::milliseconds commit_timeout{5000};
+  std::chrono::milliseconds analysis_step{60'000};  ///< 0 publishes every sample.
+  std::chrono::milliseconds step_grace{10'000};     ///< A step closes this long after its end, or when the series moves on.
+  std::int64_t alerts_in_flight_max = 256;
+};
+void describe(config::Section& section, Options& options);
+
+/// Samples and alerts on their way to PostgreSQL. `accept` returns after COMMIT. **Threading**: reactor; one writer thread inside.
+/// **Errors**: overloaded (queue full), unavailable, timeout, in_doubt: all 503 to the sender, whose retry is harmless.
+class Ingestor {
+ public:
+  struct Deps {
+    runtime::Executor executor;
+    std::unique_ptr<storage::SampleWriter> writer;
+    storage::SampleStore& samples;
+    storage::AlertStore& alerts;
+    const Clock& clock;
+    telemetry::Log log;
+    telemetry::Metrics& metrics;
+    std::function<void()> on_outbox;  ///< Called after a commit that wrote outbox rows: wakes the relay.
+  };
+  Ingestor(Deps deps, Options options);
+  ~Ingestor();
+  Ingestor(const Ingestor&) = delete;
+  Ingestor& operator=(const Ingestor&) = delete;
+
+  [[nodiscard]] runtime::Async<std::size_t> accept(Deadline deadline, TenantId tenant, model::SampleBatch batch);
+  [[nodiscard]] runtime::Async<std::vector<storage::AlertOutcome>> accept(Deadline deadline, TenantId tenant, model::AlertBatch batch);
+
+  /// Rebuilds open analysis steps from stored samples (after a crash their accumulators are gone), then closes steps as time passes.
+  [[nodiscard]] runtime::Task run();
+  /// Refuses new work, commits what waits, joins the writer.
+  [[nodiscard]] runtime::Async<> stop(Deadline deadline);
+  [[nodiscard]] telemetry::HealthReport health() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sensus::ingest

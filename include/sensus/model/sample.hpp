@@ -1,0 +1,49 @@
+#pragma once
+
+#include "sensus/core/time.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sensus::model {
+
+struct Sample {
+  Timestamp time;
+  double value = 0;
+};
+
+/// Samples of one request, validated, in the order they came. Series keys (encode_series_key) live in one arena, so that a
+/// request costs few allocations. Value type; any thread.
+class SampleBatch {
+ public:
+  struct Row {
+    std::size_t key_begin;
+    std::size_t key_size;
+    Timestamp time;
+    double value;
+  };
+
+  void append(std::string_view series_key, Timestamp time, double value) {
+    rows_.push_back({keys_.size(), series_key.size(), time, value});
+    keys_.append(series_key);
+  }
+  [[nodiscard]] std::string_view key(const Row& row) const {
+    return std::string_view(keys_).substr(row.key_begin, row.key_size);
+  }
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+  [[nodiscard]] std::size_t size() const { return rows_.size(); }
+  [[nodiscard]] bool empty() const { return rows_.empty(); }
+  [[nodiscard]] std::size_t memory_bytes() const { return keys_.capacity() + rows_.capacity() * sizeof(Row); }
+  void reserve(std::size_t rows, std::size_t key_bytes) {
+    rows_.reserve(rows);
+    keys_.reserve(key_bytes);
+  }
+
+ private:
+  std::string keys_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace sensus::model

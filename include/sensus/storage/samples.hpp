@@ -1,0 +1,107 @@
+#pragma once
+
+#include "sensus/core/ids.hpp"
+#include "sensus/model/event.hpp"
+#include "sensus/model/labels.hpp"
+#include "sensus/model/sample.hpp"
+#include "sensus/pg/database.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sensus::storage {
+
+struct SampleRow {
+  /// Positive: a known series. Negative: -(index + 1) into SampleFlush::new_series.
+  std::int32_t series = 0;
+  Timestamp time;
+  double value = 0;
+};
+
+/// What one group commit writes, in one transaction.
+struct SampleFlush {
+  TenantId tenant = kDefaultTenant;
+  std::vector<std::string> new_series;  ///< Canonical keys (model::encode_series_key), unique.
+  std::vector<SampleRow> rows;
+  std::vector<model::NewEvent> events;
+};
+
+struct FlushResult {
+  std::vector<SeriesId> new_series;  ///< Ids, in the order of SampleFlush::new_series.
+};
+
+/// The one writer of samples: COPY BINARY through libpq on its own session, opened lazily and reopened after a loss.
+/// **Threading**: one thread, the ingest writer's. **Errors**: as pg::Database; after an error nothing was committed, except in_doubt.
+class SampleWriter {
+ public:
+  virtual ~SampleWriter() = default;
+  [[nodiscard]] virtual Result<FlushResult> write_blocking(Deadline deadline, const SampleFlush& flush) = 0;
+  /// Any thread: makes a running write fail with `timeout`.
+  virtual void cancel() = 0;
+};
+[[nodiscard]] std::unique_ptr<SampleWriter> make_sample_writer(pg::Options options, telemetry::Log log,
+                                                               telemetry::Metrics& metrics);
+
+struct SeriesInfo {
+  SeriesId id = 0;
+  std::string metric_name;
+  model::Labels labels;
+  Timestamp first_seen;
+  Timestamp last_seen;
+};
+
+struct SeriesQuery {
+  std::string metric_name;  ///< Empty = any.
+  std::vector<model::Matcher> matchers;
+  std::size_t limit = 100;
+  SeriesId after = 0;       ///< Keyset: ids greater than this.
+};
+
+enum class Aggregation { min, max, avg, last };
+
+struct RangeQuery {
+  std::string metric_name;
+  std::vector<model::Matcher> matchers;
+  Timestamp from;  ///< Inclusive.
+  Timestamp to;    ///< Exclusive.
+  std::chrono::milliseconds step{60'000};
+  Aggregation aggregation = Aggregation::avg;
+  std::size_t series_max = 100;
+  std::size_t points_max = 11'000;  ///< A series; more steps than this is invalid_input.
+};
+
+struct RangeSeries {
+  SeriesInfo series;
+  std::vector<model::Sample> points;  ///< One a step that has samples; time = start of the step.
+};
+
+/// Reads of samples. **Threading**: reactor. Duplicate (series, time): the last write wins.
+class SampleStore {
+ public:
+  virtual ~SampleStore() = default;
+  [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> list_series(Deadline deadline, TenantId tenant, SeriesQuery query) = 0;
+  [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> series_by_id(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) = 0;
+  [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) = 0;
+  /// Step means of one or more series in [from, to), oldest first: what detectors learn from.
+  struct StepMeans {
+    SeriesId series = 0;
+    std::vector<model::Sample> points;
+  };
+  [[nodiscard]] virtual runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids,
+                                                                         Timestamp from, Timestamp to, std::chrono::seconds step) = 0;
+  /// Raw samples committed in [from, now), any series, oldest first, at most `limit`: to rebuild open steps after a crash.
+  struct RawSample {
+    SeriesId series = 0;
+    model::Sample sample;
+  };
+  [[nodiscard]] virtual runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, std::size_t limit) = 0;
+  /// Time of the newest stored sample.
+  [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) = 0;
+};
+[[nodiscard]] std::unique_ptr<SampleStore> make_sample_store(pg::Database& database);
+
+}  // namespace sensus::storage
