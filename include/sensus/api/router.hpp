@@ -2,16 +2,26 @@
 
 #include "sensus/core/byte_size.hpp"
 #include "sensus/core/clock.hpp"
+#include "sensus/core/ids.hpp"
 #include "sensus/http/router.hpp"
-#include "sensus/ingest/ingestor.hpp"
+#include "sensus/model/alert.hpp"
+#include "sensus/model/limits.hpp"
+#include "sensus/model/sample.hpp"
+#include "sensus/runtime/async.hpp"
+#include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/live_feed.hpp"
 #include "sensus/telemetry/health.hpp"
+#include "sensus/telemetry/log.hpp"
 #include "sensus/telemetry/metrics.hpp"
 
+#include <cstddef>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace sensus::config {
 class Section;
@@ -27,14 +37,24 @@ struct Options {
 };
 void describe(config::Section& section, Options& options);
 
+/// The verbs of ingest::Ingestor and stream::LiveFeed that the routes use. Each returns the awaitable of a named coroutine; `accept`
+/// completes after COMMIT.
+using AcceptSamples =
+    std::function<runtime::Async<std::size_t>(Deadline, TenantId, model::SampleBatch)>;
+using AcceptAlerts =
+    std::function<runtime::Async<std::vector<storage::AlertOutcome>>(Deadline, TenantId, model::AlertBatch)>;
+using Subscribe = std::function<runtime::Async<std::unique_ptr<stream::LiveFeed::Subscription>>(
+    Deadline, std::optional<std::string> last_event_id)>;
+
 /// Exactly what the routes use. **Lifetime**: all of it outlives the router.
 struct Deps {
-  ingest::Ingestor& ingestor;
+  AcceptSamples accept_samples;
+  AcceptAlerts accept_alerts;
+  Subscribe subscribe;
   storage::AlertStore& alerts;
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;
   storage::SampleStore& samples;
-  stream::LiveFeed& live_feed;
   telemetry::Health& health;
   telemetry::Metrics& metrics;
   telemetry::Log log;
@@ -47,9 +67,10 @@ struct Deps {
   std::function<Result<>()> reload;       ///< Re-reads the configuration.
 };
 
+/// Every route of the daemon. **Threading**: handlers run on the reactor. The router keeps a copy of `deps`.
 [[nodiscard]] http::Router make_router(const Deps& deps, const Options& options);
 
-/// The OpenAPI 3.1 document of exactly these routes.
+/// The OpenAPI 3.1 document of exactly these routes; routes that are not the API's own (a console) are left out.
 [[nodiscard]] std::string render_openapi(const http::Router& router, const std::string& version);
 
 }  // namespace sensus::api
