@@ -84,7 +84,9 @@ inline constexpr std::chrono::seconds kReopenHoldDown{30};
 
 /// Pure rule, following Alertmanager's semantics: the earliest start is kept, the latest resolve time wins, a start after the last
 /// resolve is a new episode, a repeat of the same start within kReopenHoldDown of the resolve is ignored and later reopens, an
-/// older resolve never closes a newer episode. `known` holds this label set's episodes, newest start first.
+/// older resolve never closes a newer episode. Episodes stay disjoint: a merge is cut at its neighbours, and only the newest episode
+/// reopens. Arrivals of one episode give the same result in any order. `known` holds this label set's episodes, newest start first.
+/// **Pre**: `ends_at` is set exactly when resolved, and not before `starts_at`.
 [[nodiscard]] MergeDecision merge_arrival(const std::vector<EpisodeState>& known, AlertStatus status,
                                           Timestamp starts_at, std::optional<Timestamp> ends_at, Timestamp received_at);
 

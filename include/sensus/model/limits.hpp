@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace sensus::model {
 
@@ -21,6 +22,9 @@ struct InputLimits {
 
 /// `field` is the path used in errors, e.g. "alerts[3].labels". Text is valid UTF-8 without NUL; names are not empty.
 [[nodiscard]] Result<> check_labels(const Labels& labels, const InputLimits& limits, const std::string& field);
+/// One pair of a label set; `field` is the set's path, the label's name is appended to it.
+[[nodiscard]] Result<> check_label(std::string_view name, std::string_view value, std::size_t value_bytes_max,
+                                   const InputLimits& limits, const std::string& field);
 /// As check_labels, but with the value limit of annotations.
 [[nodiscard]] Result<> check_annotations(const Labels& annotations, const InputLimits& limits, const std::string& field);
 [[nodiscard]] Result<> check_metric_name(std::string_view name, const InputLimits& limits, const std::string& field);
