@@ -57,7 +57,8 @@ class Ticket {
 
   asio::steady_timer timer;
   asio::executor_work_guard<Executor> guard;
-  CompletionHandler handler;
+  // Emplaced, never assigned: Asio 1.26's any_completion_handler recurses for ever in its assignment.
+  std::optional<CompletionHandler> handler;
   const Deadline due;
   const std::chrono::steady_clock::time_point queued_at = std::chrono::steady_clock::now();
   std::function<void(JobContext&)> work;
@@ -72,8 +73,8 @@ class Ticket {
       return false;
     }
     timer.cancel();
-    auto finished = std::move(handler);
-    handler = nullptr;
+    auto finished = std::move(*handler);
+    handler.reset();
     asio::post(guard.get_executor(), [finished = std::move(finished), result = std::move(result)]() mutable {
       std::move(finished)(std::move(result));
     });
@@ -206,7 +207,7 @@ struct BlockingPool::Impl : std::enable_shared_from_this<BlockingPool::Impl> {
 
   void initiate(const std::shared_ptr<Ticket>& ticket, CompletionHandler handler) {
     auto slot = asio::get_associated_cancellation_slot(handler);
-    ticket->handler = std::move(handler);
+    ticket->handler.emplace(std::move(handler));
     if (Result<> queued = enqueue(ticket); !queued) {
       ticket->complete(std::move(queued));
       return;

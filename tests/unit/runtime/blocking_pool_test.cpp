@@ -39,7 +39,8 @@ Task collect(BlockingPool& pool, Deadline deadline, IntJob job, std::optional<Re
 
 CORO_TEST(BlockingPool, RunsOnAnotherThreadAndResumesOnTheReactor) {
   telemetry::Metrics metrics;
-  BlockingPool pool(co_await asio::this_coro::executor, {"test", 2, 8}, metrics);
+  const auto executor = co_await asio::this_coro::executor;
+  BlockingPool pool(executor, {"test", 2, 8}, metrics);
   const auto reactor_thread = std::this_thread::get_id();
   std::thread::id job_thread;
   IntJob job = [&job_thread](JobContext& context) -> Result<int> {
@@ -55,7 +56,8 @@ CORO_TEST(BlockingPool, RunsOnAnotherThreadAndResumesOnTheReactor) {
 
 CORO_TEST(BlockingPool, AnErrorAndAnExceptionBecomeErrors) {
   telemetry::Metrics metrics;
-  BlockingPool pool(co_await asio::this_coro::executor, {"test", 1, 8}, metrics);
+  const auto executor = co_await asio::this_coro::executor;
+  BlockingPool pool(executor, {"test", 1, 8}, metrics);
   IntJob failing = [](JobContext&) -> Result<int> { return make_error(Errc::conflict, "no"); };
   const Result<int> failed = co_await pool.submit<int>(Deadline::after(5s), std::move(failing));
   EXPECT_EQ(failed.error().code, Errc::conflict);
@@ -112,7 +114,8 @@ CORO_TEST(BlockingPool, ADeadlineRemovesAQueuedJob) {
 
 CORO_TEST(BlockingPool, ADeadlineCallsTheCancelHookOfARunningJob) {
   telemetry::Metrics metrics;
-  BlockingPool pool(co_await asio::this_coro::executor, {"test", 1, 8}, metrics);
+  const auto executor = co_await asio::this_coro::executor;
+  BlockingPool pool(executor, {"test", 1, 8}, metrics);
   auto cut = std::make_shared<std::promise<void>>();
   IntJob job = [cut](JobContext& context) -> Result<int> {
     context.on_cancel([cut] { cut->set_value(); });
@@ -144,7 +147,8 @@ CORO_TEST(BlockingPool, CancellingTheCoroutineLeavesTheJobBehind) {
 
 CORO_TEST(BlockingPool, AfterStopNothingIsTaken) {
   telemetry::Metrics metrics;
-  BlockingPool pool(co_await asio::this_coro::executor, {"test", 1, 8}, metrics);
+  const auto executor = co_await asio::this_coro::executor;
+  BlockingPool pool(executor, {"test", 1, 8}, metrics);
   pool.stop_blocking();
   IntJob job = [](JobContext&) -> Result<int> { return 1; };
   const Result<int> result = co_await pool.submit<int>(Deadline::after(1s), std::move(job));

@@ -33,7 +33,8 @@ Task throw_at_once() {
 }
 
 CORO_TEST(TaskGroup, StopLetsChildrenEndByThemselvesWithinTheGrace) {
-  TaskGroup group(co_await asio::this_coro::executor, telemetry::Log{});
+  const auto executor = co_await asio::this_coro::executor;
+  TaskGroup group(executor, telemetry::Log{});
   bool done = false;
   group.spawn("short", set_after(10ms, done));
   const Result<> stopped = co_await group.stop(5s);
@@ -43,7 +44,8 @@ CORO_TEST(TaskGroup, StopLetsChildrenEndByThemselvesWithinTheGrace) {
 }
 
 CORO_TEST(TaskGroup, StopCancelsWhatDoesNotEnd) {
-  TaskGroup group(co_await asio::this_coro::executor, telemetry::Log{});
+  const auto executor = co_await asio::this_coro::executor;
+  TaskGroup group(executor, telemetry::Log{});
   bool unwound = false;
   group.spawn("endless", run_for_ever(unwound));
   const Result<> stopped = co_await group.stop(10ms);
@@ -58,7 +60,8 @@ CORO_TEST(TaskGroup, ADeadChildIsReported) {
     name = std::move(n);
     what = std::move(w);
   };
-  TaskGroup group(co_await asio::this_coro::executor, telemetry::Log{}, on_failure);
+  const auto executor = co_await asio::this_coro::executor;
+  TaskGroup group(executor, telemetry::Log{}, on_failure);
   group.spawn("worker", throw_at_once());
   static_cast<void>(co_await group.stop(1s));
   EXPECT_EQ(name, "worker");
