@@ -4,6 +4,7 @@
 #include "sensus/runtime/async.hpp"
 #include "sensus/runtime/blocking_pool.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +19,9 @@ struct OutRequest {
   std::string body;
   ByteSize response_limit = 256_KiB;
   std::chrono::milliseconds connect_timeout{3000};
+  /// Once the answer has begun: the longest stretch with hardly a byte (under 16 a second). Before that only the deadline counts, since
+  /// an LLM is silent for minutes.
+  std::chrono::milliseconds idle_limit{10'000};
 };
 
 struct OutResponse {
@@ -26,8 +30,9 @@ struct OutResponse {
   std::string body;
 };
 
-/// Outgoing HTTP. Any status is a response; an Error means there was none: `unavailable` (resolve, connect, TLS, cut),
-/// `timeout` (deadline or connect timeout), `too_large` (over response_limit, connection closed), `cancelled`.
+/// Outgoing HTTP. Any status is a response; an Error means there was none: `unavailable` (resolve, connect, TLS, cut), `timeout`
+/// (deadline, connect timeout, idle_limit), `too_large` (over response_limit, connection closed), `cancelled`, `invalid_input` (a URL
+/// that is not http or https, a line break in method or header). Messages name host and port, never the URL: it may hold a secret.
 class Client {
  public:
   virtual ~Client() = default;
