@@ -14,7 +14,9 @@ namespace sensus::ml {
 /// Rows of equal width, row-major.
 class Matrix {
  public:
-  Matrix(std::size_t columns) : columns_(columns) {}
+  explicit Matrix(std::size_t columns) : columns_(columns) {}
+  void reserve(std::size_t rows) { values_.reserve(rows * columns_); }
+  /// The row has `columns()` values.
   void append(std::span<const double> row) { values_.insert(values_.end(), row.begin(), row.end()); }
   [[nodiscard]] std::size_t rows() const { return columns_ == 0 ? 0 : values_.size() / columns_; }
   [[nodiscard]] std::size_t columns() const { return columns_; }
@@ -26,8 +28,8 @@ class Matrix {
 };
 
 struct ForestParams {
-  std::size_t trees = 100;
-  std::size_t subsample = 256;
+  std::size_t trees = 100;      ///< 1 to 4096.
+  std::size_t subsample = 256;  ///< Rows a tree learns from, 2 to 16384; all of them when there are fewer.
   std::uint64_t seed = 1;
 };
 
@@ -36,31 +38,43 @@ struct ForestParams {
 [[nodiscard]] double average_path_length(std::size_t n);
 
 /// Isolation Forest (Liu, Ting, Zhou, ICDM 2008): trees over subsamples without replacement, height limit ceil(log2 psi), random
-/// attribute and cut; score s = 2^(-E[h(x)] / c(psi)). Pure, deterministic for a seed. **Threading**: const methods from any thread.
+/// attribute and cut; score s = 2^(-E[h(x)] / c(psi)). An attribute that is constant in a node is not chosen there. Values are compared
+/// as float: a node takes 8 bytes, and rows that differ by less than one part in 10^7 are the same. Pure, deterministic for a seed.
+/// **Threading**: const methods from any thread.
 class IsolationForest {
  public:
-  /// `invalid_input` for fewer than 2 rows or non-finite values.
+  /// `invalid_input` for fewer than 2 rows, no columns, more than 1024 columns, non-finite values, or parameters out of bounds.
   [[nodiscard]] static Result<IsolationForest> fit(const Matrix& data, const ForestParams& params);
-  /// 0..1; above about 0.6 is unusual, 0.5 ordinary. The row has `columns()` values.
+  /// 0..1; above about 0.6 is unusual, 0.5 ordinary. The row has `columns()` values, none of them NaN.
   [[nodiscard]] double score(std::span<const double> row) const;
+  /// E[h(x)]: the mean over the trees of depth + c(rows left in the leaf).
+  [[nodiscard]] double path_length(std::span<const double> row) const;
   [[nodiscard]] std::size_t columns() const { return columns_; }
+  [[nodiscard]] std::size_t trees() const { return roots_.size(); }
+  /// Rows each tree learned from: psi.
+  [[nodiscard]] std::size_t subsample() const { return subsample_; }
+  [[nodiscard]] std::size_t memory_bytes() const;
 
-  /// Versioned binary form with a checksum; `corrupt` when it does not hold.
+  /// Versioned binary form with a checksum; the same bytes on every platform. `corrupt` when it does not hold: the bytes may be hostile.
   [[nodiscard]] std::string serialize() const;
   [[nodiscard]] static Result<IsolationForest> deserialize(std::string_view bytes);
 
  private:
+  /// Preorder: the left child is the next node.
   struct Node {
-    float cut_or_path = 0;      ///< Inner: cut. Leaf: depth + c(size).
-    std::uint32_t right = 0;    ///< 0 = leaf; the left child is the next node.
-    std::uint32_t feature = 0;
+    float cut_or_path = 0;      ///< Inner: values below the cut go left. Leaf: depth + c(size).
+    std::uint16_t right = 0;    ///< Distance to the right child; 0 = leaf.
+    std::uint16_t feature = 0;
   };
   IsolationForest() = default;
+  [[nodiscard]] bool is_well_formed() const;
   friend class TreeBuilder;
 
   std::size_t columns_ = 0;
   std::size_t subsample_ = 0;
-  std::vector<std::vector<Node>> trees_;
+  double normalizer_ = 1;             ///< c(psi)
+  std::vector<Node> nodes_;           ///< All trees, one after another.
+  std::vector<std::uint32_t> roots_;
 };
 
 }  // namespace sensus::ml
