@@ -4,6 +4,7 @@
 #include "sensus/core/time.hpp"
 #include "sensus/model/labels.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,8 +31,11 @@ struct AlertArrival {
 struct QuarantinedAlert {
   std::string original;  ///< The bytes of this alert as received.
   std::string reason;    ///< What a person reads: field and rule.
-  std::string code;      ///< Low-cardinality: "label_limit", "timestamp_window", "missing_alertname", ...
+  std::string code;      ///< One of kQuarantineCodes.
 };
+inline constexpr std::array<std::string_view, 10> kQuarantineCodes{
+    "annotation_limit", "bad_status", "bad_text", "bad_timestamp", "bad_type",
+    "duplicate_key", "ends_before_start", "label_limit", "missing_alertname", "timestamp_window"};
 
 struct AlertBatch {
   std::vector<AlertArrival> arrivals;
