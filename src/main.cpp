@@ -1,3 +1,0 @@
-#include "sensus/app/application.hpp"
-
-int main(int argc, char** argv) { return sensus::app::run(argc, argv); }

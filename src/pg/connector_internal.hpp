@@ -1,0 +1,34 @@
+#pragma once
+
+#include "pg/session_internal.hpp"
+#include "sensus/runtime/backoff.hpp"
+
+#include <mutex>
+
+namespace sensus::pg {
+
+/// Opens sessions for all threads of a Database and keeps a dead server from being hammered: after a failure nobody tries again
+/// before a shared back-off has passed, and then one thread at a time. **Threading**: any thread.
+class Connector {
+ public:
+  Connector(std::string conninfo, telemetry::Log log);
+
+  /// **Errors**: unavailable, at once while backing off.
+  [[nodiscard]] Result<std::unique_ptr<Session>> open_blocking();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  [[nodiscard]] Result<> claim_attempt();
+  void note_success();
+  [[nodiscard]] Error note_failure(const std::string& what);
+
+  const std::string conninfo_;
+  telemetry::Log log_;
+  std::mutex mutex_;
+  runtime::Backoff backoff_;
+  bool failing_ = false;
+  bool probing_ = false;
+  Clock::time_point not_before_{};
+};
+
+}  // namespace sensus::pg

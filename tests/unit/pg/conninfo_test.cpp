@@ -1,0 +1,47 @@
+#include "pg/conninfo_internal.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sensus::pg {
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Conninfo, AddsWhatEverySessionNeeds) {
+  Options options;
+  options.statement_timeout = 1234ms;
+  options.connect_timeout = 2500ms;
+  const auto made = make_conninfo("host=h dbname=d user=u", options, "sensus");
+  ASSERT_TRUE(made.has_value());
+  for (const char* part : {"host='h'", "connect_timeout='3'", "tcp_user_timeout='8000'", "target_session_attrs='read-write'",
+                           "application_name='sensus'", "client_encoding='UTF8'", "-c statement_timeout=1234",
+                           "-c search_path=sensus,public", "-c TimeZone=UTC"}) {
+    EXPECT_TRUE(has(*made, part)) << part << " in " << *made;
+  }
+}
+
+TEST(Conninfo, WhatTheOperatorSaysWins) {
+  const auto made = make_conninfo("postgresql://u@h/d?application_name=mine&options=-c%20lock_timeout%3D7", Options(), "sensus");
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(has(*made, "application_name='mine'"));
+  EXPECT_GT(made->find("lock_timeout=7"), made->find("lock_timeout=2000")) << "the server takes the last";
+}
+
+TEST(Conninfo, QuotesThePassword) {
+  Options options;
+  options.password = Secret("it's \\ here");
+  const auto made = make_conninfo("host=h password=old", options, "sensus");
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(has(*made, "password='it\\'s \\\\ here'"));
+}
+
+TEST(Conninfo, AnUnreadableStringIsInvalidInput) {
+  const auto made = make_conninfo("host=", Options(), "sensus");
+  EXPECT_TRUE(made.has_value());
+  const auto broken = make_conninfo("nonsense", Options(), "sensus");
+  ASSERT_FALSE(broken.has_value());
+  EXPECT_EQ(broken.error().code, Errc::invalid_input);
+}
+
+}  // namespace
+}  // namespace sensus::pg
