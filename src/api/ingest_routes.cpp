@@ -1,0 +1,143 @@
+#include "operation_internal.hpp"
+
+#include "sensus/codec/alerts_json.hpp"
+#include "sensus/codec/metrics_json.hpp"
+
+#include <charconv>
+
+namespace sensus::api {
+namespace {
+
+void append_number(std::string& out, std::int64_t number) {
+  char digits[24];
+  const auto [end, error] = std::to_chars(std::begin(digits), std::end(digits), number);
+  out.append(digits, error == std::errc{} ? end : digits);
+}
+
+/// A refused body is final for every sender (no 4xx is retried), so it is loud: the sender's own log may be the only other trace.
+http::Response refuse(const State& state, const http::Request& request, const telemetry::Counter& counter,
+                      std::string_view what, const Error& error) {
+  counter.inc();
+  state.deps.log.throttled(telemetry::LogLevel::warning, what,
+                           "a body was refused and will not be sent again: correct the sender",
+                           {{"route", request.route},
+                            {"code", to_string(error.code)},
+                            {"field", error.field},
+                            {"peer", request.peer},
+                            {"request_id", request.id}});
+  return http::to_response(error);
+}
+
+// The hot path: parse, accept, answer. No JSON library, no copy of the batch, one coroutine frame.
+Reply post_metrics(State& state, const http::Request& request) {
+  auto batch = codec::parse_metrics_json(request.body, state.deps.clock.now(), state.deps.limits);
+  if (!batch) {
+    co_return refuse(state, request, state.metrics_rejected, "metrics_refused", batch.error());
+  }
+  auto accepting = state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(*batch));
+  const auto accepted = co_await std::move(accepting);
+  if (!accepted) {
+    co_return http::to_response(accepted.error());
+  }
+  std::string body = "{\"accepted\":";
+  append_number(body, static_cast<std::int64_t>(*accepted));
+  body += '}';
+  co_return http::Response::json(202, std::move(body));
+}
+
+std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, std::size_t quarantined) {
+  std::int64_t duplicates = 0;
+  std::string ids;
+  for (const storage::AlertOutcome& outcome : outcomes) {
+    duplicates += outcome.action == model::MergeAction::refresh ? 1 : 0;
+    if (!ids.empty()) {
+      ids += ',';
+    }
+    append_number(ids, outcome.id);
+  }
+  std::string body = "{\"accepted\":";
+  append_number(body, static_cast<std::int64_t>(outcomes.size()) - duplicates);
+  body += ",\"duplicate\":";
+  append_number(body, duplicates);
+  body += ",\"quarantined\":";
+  append_number(body, static_cast<std::int64_t>(quarantined));
+  body += ",\"ids\":[" + ids + "]}";
+  return body;
+}
+
+/// Says what of a batch was not stored as an alert; the rest is accepted.
+void report_gaps(const State& state, const http::Request& request, const model::AlertBatch& batch) {
+  if (batch.truncated_alerts > 0) {
+    state.alerts_truncated.inc(static_cast<double>(batch.truncated_alerts));
+    state.deps.log.throttled(telemetry::LogLevel::error, "alerts_truncated",
+                             "Alertmanager cut alerts off its notification: raise max_alerts of this webhook receiver",
+                             {{"truncated", batch.truncated_alerts},
+                              {"receiver", batch.receiver},
+                              {"peer", request.peer},
+                              {"request_id", request.id}});
+  }
+  if (!batch.quarantined.empty()) {
+    state.deps.log.throttled(telemetry::LogLevel::warning, "alerts_quarantined",
+                             "bad alerts were put aside: read the table quarantine for their bytes and reasons",
+                             {{"quarantined", batch.quarantined.size()},
+                              {"reason", batch.quarantined.front().code},
+                              {"peer", request.peer},
+                              {"request_id", request.id}});
+  }
+}
+
+Reply post_alerts(State& state, const http::Request& request) {
+  auto batch = codec::parse_alerts_json(request.body, state.deps.clock.now(), state.deps.limits);
+  if (!batch) {
+    co_return refuse(state, request, state.alerts_rejected, "alerts_refused", batch.error());
+  }
+  report_gaps(state, request, *batch);
+  const std::size_t quarantined = batch->quarantined.size();
+  if (batch->arrivals.empty() && quarantined == 0) {
+    co_return http::Response::json(202, render_outcomes({}, 0));
+  }
+  auto accepting = state.deps.accept_alerts(request.deadline, kDefaultTenant, std::move(*batch));
+  const auto outcomes = co_await std::move(accepting);
+  if (!outcomes) {
+    co_return http::to_response(outcomes.error());
+  }
+  co_return http::Response::json(202, render_outcomes(*outcomes, quarantined));
+}
+
+}  // namespace
+
+Operations ingest_operations() {
+  return {
+      {.method = http::Method::post,
+       .pattern = "/api/v1/metrics",
+       .handler = post_metrics,
+       .id = "postMetrics",
+       .tag = "ingest",
+       .summary = "Store samples",
+       .description = "One sample, an array of them, or an object with `metrics`. All or nothing: a single bad sample refuses the "
+                      "body, and the problem names it. 202 means committed. On 503 send the same body again: duplicates vanish. "
+                      "Query parameters are ignored.",
+       .body_schema = "MetricsBody",
+       .body_examples = {"metric", "metric_array", "metric_object"},
+       .body_limit = BodyLimit::ingest,
+       .problems = {400, 413, 415, 503},
+       .responses = {{202, "Committed.", kJson, "MetricsAccepted"}}},
+      {.method = http::Method::post,
+       .pattern = "/api/v1/alerts",
+       .handler = post_alerts,
+       .id = "postAlerts",
+       .tag = "ingest",
+       .summary = "Store alerts",
+       .description = "An array of alerts, or Alertmanager's webhook object version 4. Idempotent: retries, HA pairs and repeats count as "
+                      "`duplicate`. One bad alert does not sink the others: it is kept aside and counted in `quarantined`. `ids` "
+                      "holds the episode of every alert that was not quarantined, in the order of the body. 202 means committed. "
+                      "Query parameters are ignored.",
+       .body_schema = "AlertsBody",
+       .body_examples = {"alert_array", "alertmanager_webhook"},
+       .body_limit = BodyLimit::ingest,
+       .problems = {400, 413, 415, 503},
+       .responses = {{202, "Committed.", kJson, "AlertsAccepted"}}},
+  };
+}
+
+}  // namespace sensus::api

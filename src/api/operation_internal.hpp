@@ -1,0 +1,90 @@
+#pragma once
+
+#include "query_params_internal.hpp"
+
+#include "sensus/api/router.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sensus::api {
+
+/// What the handlers share. **Lifetime**: held by the routes of one router. **Threading**: reactor.
+struct State {
+  Deps deps;
+  Options options;
+  std::string openapi;  ///< Rendered once, when all routes are known.
+  telemetry::Counter metrics_rejected;
+  telemetry::Counter alerts_rejected;
+  telemetry::Counter alerts_truncated;
+  telemetry::Gauge live_clients;
+  telemetry::Counter live_events;
+};
+
+using Reply = boost::asio::awaitable<http::Response>;
+/// A named coroutine; both referents outlive it (the router's state, the session's request).
+using OperationHandler = Reply (*)(State& state, const http::Request& request);
+
+struct ResponseDoc {
+  int status = 200;
+  std::string_view description;
+  std::string_view content_type = {};  ///< Empty: no body.
+  std::string_view schema = {};        ///< Name in components.json.
+};
+
+enum class BodyLimit { none, ingest };
+
+/// One route and its description: the router and /openapi.json are both made from this table, so they cannot differ.
+struct Operation {
+  http::Method method = http::Method::get;
+  std::string_view pattern;
+  OperationHandler handler = nullptr;
+  std::string_view id;
+  std::string_view tag;
+  std::string_view summary;
+  std::string_view description = {};
+  const ParamSpecs* params = nullptr;  ///< Null: the query is ignored. Empty: any parameter is refused.
+  std::string_view body_schema = {};
+  std::vector<std::string_view> body_examples = {};  ///< Keys into `examples` of components.json.
+  BodyLimit body_limit = BodyLimit::none;
+  /// Statuses of problems that the route can answer, beside those that every route can.
+  std::vector<int> problems = {};
+  std::vector<ResponseDoc> responses;
+};
+using Operations = std::vector<Operation>;
+
+[[nodiscard]] Operations ingest_operations();
+[[nodiscard]] Operations alert_operations();
+[[nodiscard]] Operations analysis_operations();
+[[nodiscard]] Operations series_operations();
+[[nodiscard]] Operations event_operations();
+[[nodiscard]] Operations health_operations();
+[[nodiscard]] Operations docs_operations();
+/// All of them, in the order in which the document shows them.
+[[nodiscard]] const Operations& all_operations();
+
+inline constexpr std::string_view kJson = "application/json";
+inline constexpr std::string_view kProblemJson = "application/problem+json";
+
+/// JSON that must not be cached.
+[[nodiscard]] http::Response reply_json(int status, std::string body);
+/// {"items":[...],"next_cursor":...}
+template <class T, class Render>
+[[nodiscard]] http::Response reply_page(const storage::Page<T>& page, Render render);
+[[nodiscard]] std::string render_next_cursor(const std::optional<model::PageKey>& next);
+
+template <class T, class Render>
+http::Response reply_page(const storage::Page<T>& page, Render render) {
+  std::string body = "{\"items\":[";
+  for (const T& entry : page.items) {
+    if (body.back() != '[') {
+      body += ',';
+    }
+    body += render(entry);
+  }
+  body += "],\"next_cursor\":" + render_next_cursor(page.next) + "}";
+  return reply_json(200, std::move(body));
+}
+
+}  // namespace sensus::api

@@ -1,0 +1,107 @@
+#include "sensus/api/router.hpp"
+
+#include "operation_internal.hpp"
+
+#include "sensus/codec/model_json.hpp"
+#include "sensus/config/section.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace sensus::api {
+namespace {
+
+std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
+  telemetry::Metrics& metrics = deps.metrics;
+  const std::string_view rejected = "sensus_api_bodies_rejected_total";
+  const std::string_view rejected_help = "Ingest bodies refused as a whole (400); senders do not repeat them";
+  return std::make_shared<State>(State{
+      .deps = deps,
+      .options = options,
+      .openapi = {},
+      .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
+      .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
+      .alerts_truncated = metrics.counter("sensus_api_alerts_truncated_total",
+                                          "Alerts that Alertmanager cut off its notifications (max_alerts)"),
+      .live_clients = metrics.gauge("sensus_api_live_clients", "Open connections to /api/v1/events"),
+      .live_events = metrics.counter("sensus_api_live_events_total", "Events sent to clients of /api/v1/events"),
+  });
+}
+
+std::vector<std::string> produces_of(const Operation& operation) {
+  std::vector<std::string> out;
+  // Probes and scrapers get their one format whatever they say in Accept: a 406 there would be an outage of our making.
+  if (std::find(operation.problems.begin(), operation.problems.end(), 406) != operation.problems.end()) {
+    for (const ResponseDoc& doc : operation.responses) {
+      out.emplace_back(doc.content_type);
+    }
+  }
+  return out;
+}
+
+http::Route make_route(const Operation& operation, const std::shared_ptr<State>& state) {
+  http::Route route;
+  route.method = operation.method;
+  route.pattern = std::string(operation.pattern);
+  const OperationHandler handler = operation.handler;
+  route.handler = [state, handler](const http::Request& request) { return handler(*state, request); };
+  route.produces = produces_of(operation);
+  route.deadline = operation.tag == "series" ? state->options.query_timeout : state->options.request_timeout;
+  if (operation.body_limit == BodyLimit::ingest) {
+    route.body_limit = state->options.body_limit.bytes;
+    route.content_types = {std::string(kJson)};
+  }
+  return route;
+}
+
+Operations collect_operations() {
+  Operations all;
+  for (Operations part : {ingest_operations(), alert_operations(), analysis_operations(), series_operations(),
+                          event_operations(), health_operations(), docs_operations()}) {
+    std::move(part.begin(), part.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+}  // namespace
+
+const Operations& all_operations() {
+  static const Operations all = collect_operations();
+  return all;
+}
+
+http::Response reply_json(int status, std::string body) {
+  http::Response response = http::Response::json(status, std::move(body));
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+std::string render_next_cursor(const std::optional<model::PageKey>& next) {
+  return next ? codec::quote_json(codec::render_cursor(*next)) : "null";
+}
+
+http::Router make_router(const Deps& deps, const Options& options) {
+  const auto state = make_state(deps, options);
+  http::Router router;
+  for (const Operation& operation : all_operations()) {
+    router.add(make_route(operation, state));
+  }
+  state->openapi = render_openapi(router, deps.version);
+  return router;
+}
+
+void describe(config::Section& section, Options& options) {
+  using std::chrono::milliseconds;
+  section
+      .size("body_limit", options.body_limit, 64_KiB, 256_MiB,
+            "Largest body of POST /api/v1/metrics and /api/v1/alerts. Beyond it the answer is 413, which senders do not repeat, so be "
+            "generous.")
+      .duration("request_timeout", options.request_timeout, milliseconds{100}, milliseconds{60'000},
+                "Time a request may take before it is answered with 503. Alertmanager waits about 10s.")
+      .duration("query_timeout", options.query_timeout, milliseconds{100}, milliseconds{300'000},
+                "The same for /api/v1/series and /api/v1/query_range.")
+      .boolean("lifecycle", options.lifecycle,
+               "Allows POST /-/reload. Whoever reaches the port can then make the daemon read its configuration again.");
+}
+
+}  // namespace sensus::api

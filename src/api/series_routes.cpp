@@ -1,0 +1,242 @@
+#include "operation_internal.hpp"
+
+#include "sensus/codec/model_json.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace sensus::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kStepsMax = 11'000;    ///< A series, as Prometheus limits it.
+constexpr std::int64_t kPointsMax = 200'000;  ///< A reply: about 8 MB of JSON.
+constexpr std::int64_t kSeriesDefault = 100;
+constexpr std::int64_t kDefaultSteps = 250;
+
+const ParamSpecs& series_params() {
+  static const ParamSpecs specs = {
+      {.name = "metric", .help = "Only series of this metric.", .example = "request_latency_seconds", .max = 255},
+      match_param("Label matcher; repeat it to require several.", "service=\"checkout\""),
+      limit_param(),
+      cursor_param(),
+  };
+  return specs;
+}
+
+const ParamSpecs& range_params() {
+  static const ParamSpecs specs = {
+      {.name = "metric", .help = "Name of the metric.", .example = "request_latency_seconds", .max = 255, .required = true},
+      match_param("Label matcher; repeat it to require several.", "service=\"checkout\""),
+      {.name = "from", .kind = ParamKind::time, .help = "Start, inclusive.", .example = "2026-11-20T08:00:00Z",
+       .default_text = "an hour before to", .alias = "start"},
+      {.name = "to", .kind = ParamKind::time, .help = "End, exclusive.", .example = "2026-11-20T10:00:00Z",
+       .default_text = "now", .alias = "end"},
+      {.name = "step", .kind = ParamKind::duration,
+       .help = "Width of a point: the range may have at most 11000 steps, and steps times limit at most 200000.",
+       .example = "1m", .default_text = "the range in 250 steps, at least 1s", .min = 1, .max = 30 * 86400},
+      {.name = "agg", .kind = ParamKind::choice, .help = "How the samples of a step become one point.", .example = "avg",
+       .default_text = "avg", .choices = {"min", "max", "avg", "last"}},
+      {.name = "limit", .kind = ParamKind::integer, .help = "Series at most; `truncated` tells that there are more.",
+       .example = "10", .default_text = "100, fewer where the range has many steps", .min = 1, .max = 500},
+  };
+  return specs;
+}
+
+void append_value(std::string& out, double value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  char digits[32];
+  const auto [end, error] = std::to_chars(std::begin(digits), std::end(digits), value);
+  out.append(digits, error == std::errc{} ? end : digits);
+}
+
+std::string render_series(const storage::SeriesInfo& series) {
+  return "{\"id\":" + std::to_string(series.id) + ",\"metric_name\":" + codec::quote_json(series.metric_name) +
+         ",\"labels\":" + codec::render_labels(series.labels) + ",\"first_seen\":\"" +
+         render_rfc3339(series.first_seen) + "\",\"last_seen\":\"" + render_rfc3339(series.last_seen) + "\"}";
+}
+
+Result<storage::SeriesQuery> parse_series_query(const http::Request& request) {
+  SENSUS_TRY(const QueryParams query, QueryParams::parse(request, series_params()));
+  storage::SeriesQuery out;
+  out.metric_name = query.text("metric");
+  out.matchers = query.matchers("match");
+  out.limit = limit_of(query);
+  if (const auto cursor = query.cursor("cursor")) {
+    if (cursor->id <= 0 || cursor->id > std::numeric_limits<SeriesId>::max()) {
+      return make_error(Errc::invalid_input, "cursor is not one of this list", "cursor");
+    }
+    out.after = static_cast<SeriesId>(cursor->id);
+  }
+  return out;
+}
+
+Reply list_series(State& state, const http::Request& request) {
+  auto query = parse_series_query(request);
+  if (!query) {
+    co_return http::to_response(query.error());
+  }
+  const std::size_t limit = query->limit;
+  query->limit = limit + 1;  // One more tells whether there is another page.
+  auto listing = state.deps.samples.list_series(request.deadline, kDefaultTenant, std::move(*query));
+  auto rows = co_await std::move(listing);
+  if (!rows) {
+    co_return http::to_response(rows.error());
+  }
+  storage::Page<storage::SeriesInfo> page;
+  page.items = std::move(*rows);
+  if (page.items.size() > limit) {
+    page.items.resize(limit);
+    page.next = model::PageKey{Timestamp{}, page.items.back().id};
+  }
+  co_return reply_page(page, render_series);
+}
+
+storage::Aggregation parse_aggregation(const std::string& text) {
+  if (text == "min") {
+    return storage::Aggregation::min;
+  }
+  if (text == "max") {
+    return storage::Aggregation::max;
+  }
+  return text == "last" ? storage::Aggregation::last : storage::Aggregation::avg;
+}
+
+std::string_view to_text(storage::Aggregation aggregation) {
+  switch (aggregation) {
+    case storage::Aggregation::min:
+      return "min";
+    case storage::Aggregation::max:
+      return "max";
+    case storage::Aggregation::avg:
+      return "avg";
+    case storage::Aggregation::last:
+      return "last";
+  }
+  return "";
+}
+
+milliseconds default_step(milliseconds range) {
+  const std::int64_t seconds = (range.count() / 1000 + kDefaultSteps - 1) / kDefaultSteps;
+  return milliseconds{std::max<std::int64_t>(seconds, 1) * 1000};
+}
+
+/// Bounds the reply before the database is asked.
+Result<> bound_reply(const QueryParams& query, storage::RangeQuery& out) {
+  const auto range = std::chrono::duration_cast<milliseconds>(out.to - out.from);
+  const std::int64_t steps = range / out.step + 1;
+  if (steps > kStepsMax) {
+    return make_error(Errc::invalid_input,
+                      "step is too small for this range: " + std::to_string(steps) + " steps, at most " +
+                          std::to_string(kStepsMax) + "; widen step or shorten the range", "step");
+  }
+  const std::int64_t fitting = std::max<std::int64_t>(kPointsMax / steps, 1);
+  const auto limit = query.integer("limit");
+  if (limit && *limit > fitting) {
+    return make_error(Errc::invalid_input, "limit may be at most " + std::to_string(fitting) +
+                                               " for this range and step; widen step or lower limit", "limit");
+  }
+  out.series_max = static_cast<std::size_t>(limit.value_or(std::min(fitting, kSeriesDefault)));
+  out.points_max = static_cast<std::size_t>(kStepsMax);
+  return {};
+}
+
+Result<storage::RangeQuery> parse_range_query(const http::Request& request, Timestamp now) {
+  SENSUS_TRY(const QueryParams query, QueryParams::parse(request, range_params()));
+  storage::RangeQuery out;
+  out.metric_name = query.text("metric");
+  out.matchers = query.matchers("match");
+  out.to = query.time("to").value_or(now);
+  out.from = query.time("from").value_or(out.to - std::chrono::hours{1});
+  SENSUS_TRY_VOID(check_range(out.from, out.to));
+  out.step = query.duration("step").value_or(default_step(std::chrono::duration_cast<milliseconds>(out.to - out.from)));
+  out.aggregation = parse_aggregation(query.text("agg"));
+  SENSUS_TRY_VOID(bound_reply(query, out));
+  return out;
+}
+
+std::string render_range_head(const storage::RangeQuery& query, bool truncated) {
+  std::string out = "{\"metric_name\":" + codec::quote_json(query.metric_name) + ",\"from\":\"" +
+                    render_rfc3339(query.from) + "\",\"to\":\"" + render_rfc3339(query.to) + "\",\"step_seconds\":";
+  append_value(out, static_cast<double>(query.step.count()) / 1000);
+  out += ",\"aggregation\":\"";
+  out += to_text(query.aggregation);
+  out += truncated ? "\",\"truncated\":true,\"series\":[" : "\",\"truncated\":false,\"series\":[";
+  return out;
+}
+
+void append_range_series(std::string& out, const storage::RangeSeries& series) {
+  out += "{\"series_id\":" + std::to_string(series.series.id) + ",\"metric_name\":" +
+         codec::quote_json(series.series.metric_name) + ",\"labels\":" + codec::render_labels(series.series.labels) +
+         ",\"points\":[";
+  for (const model::Sample& point : series.points) {
+    out += out.back() == '[' ? "[\"" : ",[\"";
+    out += render_rfc3339(point.time);
+    out += "\",";
+    append_value(out, point.value);
+    out += ']';
+  }
+  out += "]}";
+}
+
+Reply query_range(State& state, const http::Request& request) {
+  auto query = parse_range_query(request, state.deps.clock.now());
+  if (!query) {
+    co_return http::to_response(query.error());
+  }
+  storage::RangeQuery asked = *query;
+  asked.series_max += 1;  // One more tells whether the answer is complete.
+  auto reading = state.deps.samples.query_range(request.deadline, kDefaultTenant, std::move(asked));
+  auto found = co_await std::move(reading);
+  if (!found) {
+    co_return http::to_response(found.error());
+  }
+  const bool truncated = found->size() > query->series_max;
+  found->resize(std::min(found->size(), query->series_max));
+  std::string body = render_range_head(*query, truncated);
+  const auto executor = co_await boost::asio::this_coro::executor;
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    body += i == 0 ? "" : ",";
+    append_range_series(body, (*found)[i]);
+    // A long answer must not hold the reactor: others get their turn between two series.
+    co_await boost::asio::post(executor, boost::asio::use_awaitable);
+  }
+  body += "]}";
+  co_return reply_json(200, std::move(body));
+}
+
+}  // namespace
+
+Operations series_operations() {
+  return {
+      {.pattern = "/api/v1/series",
+       .handler = list_series,
+       .id = "listSeries",
+       .tag = "series",
+       .summary = "List series",
+       .params = &series_params(),
+       .problems = {400, 406, 503},
+       .responses = {{200, "A page of series, oldest first.", kJson, "SeriesPage"}}},
+      {.pattern = "/api/v1/query_range",
+       .handler = query_range,
+       .id = "queryRange",
+       .tag = "series",
+       .summary = "Samples of one metric over a range, one point a step",
+       .description = "Steps without samples have no point. A point is [start of the step, value].",
+       .params = &range_params(),
+       .problems = {400, 406, 503},
+       .responses = {{200, "One entry a series.", kJson, "RangeResult"}}},
+  };
+}
+
+}  // namespace sensus::api

@@ -1,0 +1,301 @@
+#pragma once
+
+#include "sensus/api/router.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sensus::api::test {
+
+inline Timestamp at(std::string_view text) { return parse_rfc3339(text).value(); }
+
+inline model::Episode make_episode(EpisodeId id) {
+  model::Episode out;
+  out.id = id;
+  out.labels = {{"alertname", "HighLatency"}, {"service", "checkout"}};
+  out.annotations = {{"description", "p99 is \"high\""}};
+  out.alert_name = "HighLatency";
+  out.severity = "critical";
+  out.fingerprint = "791cec13fcba0368";
+  out.starts_at = at("2026-11-20T09:00:00Z");
+  out.created_at = out.last_received_at = at("2026-11-20T09:00:01.5Z");
+  return out;
+}
+
+inline model::Analysis make_analysis(AnalysisId id, model::AnalysisType type) {
+  model::Analysis out;
+  out.id = id;
+  out.alert_id = 42;
+  out.type = type;
+  out.model_name = type == model::AnalysisType::llm_analysis ? "llama2" : "evidence";
+  out.data_json = R"({"summary":"checkout is slow"})";
+  out.confidence = 0.5;
+  out.created_at = at("2026-11-20T09:00:02Z");
+  return out;
+}
+
+inline model::Anomaly make_anomaly(AnalysisId id) {
+  model::Anomaly out;
+  out.id = id;
+  out.series_id = 3;
+  out.metric_name = "latency_seconds";
+  out.labels = {{"service", "checkout"}};
+  out.time = at("2026-11-20T08:59:00Z");
+  out.value = 2.5;
+  out.score = 0.8;
+  out.threshold = 0.6;
+  out.model_version = "1";
+  out.features_json = R"({"value":2.5})";
+  return out;
+}
+
+inline storage::SeriesInfo make_series(SeriesId id) {
+  return {.id = id, .metric_name = "latency_seconds", .labels = {{"service", "checkout"}},
+          .first_seen = at("2026-11-01T00:00:00Z"), .last_seen = at("2026-11-20T09:00:00Z")};
+}
+
+/// Set `error` to make every verb fail with it.
+struct FakeAlerts final : storage::AlertStore {
+  std::optional<Error> error;
+  storage::AlertFilter seen;
+  storage::Page<model::Episode> page{{make_episode(42)}, model::PageKey{at("2026-11-20T09:00:00Z"), 42}};
+
+  runtime::Async<std::vector<storage::AlertOutcome>> store(Deadline, TenantId, model::AlertBatch, Timestamp) override {
+    co_return std::vector<storage::AlertOutcome>{};
+  }
+  runtime::Async<storage::Page<model::Episode>> list(Deadline, TenantId, storage::AlertFilter filter) override {
+    seen = std::move(filter);
+    if (error) {
+      co_return *error;
+    }
+    co_return page;
+  }
+  runtime::Async<model::Episode> get(Deadline, TenantId, EpisodeId id) override {
+    if (error) {
+      co_return *error;
+    }
+    if (id != 42 && id != 1) {
+      co_return make_error(Errc::not_found, "there is no alert " + std::to_string(id));
+    }
+    co_return make_episode(id);
+  }
+  runtime::Async<std::vector<model::Episode>> overlapping(Deadline, TenantId, EpisodeId, Timestamp, Timestamp,
+                                                          std::size_t) override {
+    co_return std::vector<model::Episode>{};
+  }
+  runtime::Async<Recurrence> recurrence(Deadline, TenantId, EpisodeId) override { co_return Recurrence{}; }
+};
+
+struct FakeAnalyses final : storage::AnalysisStore {
+  std::optional<Error> error;
+  storage::AnalysisFilter seen;
+  storage::AnomalyFilter seen_anomalies;
+  std::vector<model::Analysis> rows{make_analysis(9, model::AnalysisType::llm_analysis),
+                                    make_analysis(8, model::AnalysisType::evidence_report),
+                                    make_analysis(7, model::AnalysisType::evidence_report)};
+
+  runtime::Async<std::size_t> store_anomalies(Deadline, TenantId, std::vector<model::Anomaly>,
+                                              std::vector<EventId>) override {
+    co_return std::size_t{0};
+  }
+  runtime::Async<AnalysisId> store_analysis(Deadline, TenantId, storage::NewAnalysis) override {
+    co_return AnalysisId{1};
+  }
+  runtime::Async<storage::Page<model::Analysis>> list(Deadline, TenantId, storage::AnalysisFilter filter) override {
+    seen = filter;
+    if (error) {
+      co_return *error;
+    }
+    co_return storage::Page<model::Analysis>{rows, std::nullopt};
+  }
+  runtime::Async<model::Analysis> latest(Deadline, TenantId) override {
+    if (error) {
+      co_return *error;
+    }
+    if (rows.empty()) {
+      co_return make_error(Errc::not_found, "there is no analysis yet");
+    }
+    co_return rows.front();
+  }
+  runtime::Async<storage::Page<model::Anomaly>> anomalies(Deadline, TenantId, storage::AnomalyFilter filter) override {
+    seen_anomalies = std::move(filter);
+    if (error) {
+      co_return *error;
+    }
+    co_return storage::Page<model::Anomaly>{{make_anomaly(5)}, std::nullopt};
+  }
+};
+
+struct FakeModels final : storage::ModelStore {
+  std::size_t seen_limit = 0;
+  std::optional<model::PageKey> seen_after;
+
+  runtime::Async<model::ModelVersion> publish(Deadline, TenantId, model::ModelVersion version) override {
+    co_return version;
+  }
+  runtime::Async<storage::Page<model::ModelVersion>> list(Deadline, TenantId, std::size_t limit,
+                                                          std::optional<model::PageKey> after) override {
+    seen_limit = limit;
+    seen_after = after;
+    model::ModelVersion row{.id = 1, .version = "1", .algorithm = "isolation_forest", .parameters_json = "{}",
+                            .training_date = at("2026-11-20T02:00:00Z"), .is_active = true};
+    co_return storage::Page<model::ModelVersion>{{row}, std::nullopt};
+  }
+};
+
+struct FakeSamples final : storage::SampleStore {
+  std::optional<Error> error;
+  storage::SeriesQuery seen_series;
+  storage::RangeQuery seen_range;
+  std::vector<storage::SeriesInfo> series{make_series(1), make_series(2), make_series(3)};
+  std::size_t range_series = 1;
+
+  runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery query) override {
+    seen_series = query;
+    if (error) {
+      co_return *error;
+    }
+    std::vector<storage::SeriesInfo> out(series.begin(),
+                                         series.begin() + static_cast<std::ptrdiff_t>(std::min(series.size(), query.limit)));
+    co_return out;
+  }
+  runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
+    co_return series;
+  }
+  runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery query) override {
+    seen_range = query;
+    if (error) {
+      co_return *error;
+    }
+    std::vector<storage::RangeSeries> out;
+    for (std::size_t i = 0; i < std::min(range_series, query.series_max); ++i) {
+      out.push_back({make_series(static_cast<SeriesId>(i + 1)), {{query.from, 1.5}, {query.from + query.step, -2e20}}});
+    }
+    co_return out;
+  }
+  runtime::Async<std::vector<StepMeans>> step_means(Deadline, TenantId, std::vector<SeriesId>, Timestamp, Timestamp,
+                                                    std::chrono::seconds) override {
+    co_return std::vector<StepMeans>{};
+  }
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, std::size_t) override {
+    co_return std::vector<RawSample>{};
+  }
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {
+    co_return std::optional<Timestamp>{};
+  }
+};
+
+/// Hands out what is scripted, batch by batch, then fails as a closed feed does.
+struct FakeSubscription final : stream::LiveFeed::Subscription {
+  std::deque<std::vector<stream::Entry>> batches;
+
+  runtime::Async<std::vector<stream::Entry>> next(Deadline) override {
+    if (batches.empty()) {
+      co_return make_error(Errc::unavailable, "the feed is closed");
+    }
+    std::vector<stream::Entry> out = std::move(batches.front());
+    batches.pop_front();
+    co_return out;
+  }
+};
+
+inline stream::Entry make_entry(std::string id, std::string type, std::string payload) {
+  stream::Entry entry;
+  entry.stream_id = std::move(id);
+  entry.event.type = std::move(type);
+  entry.event.payload = std::move(payload);
+  return entry;
+}
+
+/// What ingest and the live feed would do.
+struct FakeFlow {
+  std::optional<Error> error;
+  model::SampleBatch samples;
+  model::AlertBatch alerts;
+  std::size_t alert_calls = 0;
+  std::vector<storage::AlertOutcome> outcomes;
+  std::optional<std::string> seen_last_event_id;
+  std::deque<std::vector<stream::Entry>> batches;
+
+  runtime::Async<std::size_t> accept_samples(Deadline, TenantId, model::SampleBatch batch) {
+    if (error) {
+      co_return *error;
+    }
+    samples = std::move(batch);
+    co_return samples.size();
+  }
+  runtime::Async<std::vector<storage::AlertOutcome>> accept_alerts(Deadline, TenantId, model::AlertBatch batch) {
+    ++alert_calls;
+    if (error) {
+      co_return *error;
+    }
+    alerts = std::move(batch);
+    if (outcomes.empty()) {
+      outcomes.resize(alerts.arrivals.size(), {42, model::MergeAction::create});
+    }
+    co_return outcomes;
+  }
+  runtime::Async<std::unique_ptr<stream::LiveFeed::Subscription>> subscribe(Deadline,
+                                                                            std::optional<std::string> last_event_id) {
+    seen_last_event_id = std::move(last_event_id);
+    if (error) {
+      co_return *error;
+    }
+    auto subscription = std::make_unique<FakeSubscription>();
+    subscription->batches = batches;
+    co_return std::unique_ptr<stream::LiveFeed::Subscription>(std::move(subscription));
+  }
+};
+
+/// Everything a router needs, with a clock that stands at 2026-11-20T10:00:00Z.
+struct World {
+  FakeFlow flow;
+  FakeAlerts alerts;
+  FakeAnalyses analyses;
+  FakeModels models;
+  FakeSamples samples;
+  telemetry::Health health;
+  telemetry::Metrics metrics;
+  ManualClock clock{at("2026-11-20T10:00:00Z")};
+  std::vector<std::string> log_lines;
+  telemetry::LogSystem logs{{}, [this](std::string_view line) { log_lines.emplace_back(line); }};
+  bool started = true;
+  bool draining = false;
+  int reloads = 0;
+  std::optional<Error> reload_error;
+  Options options;
+
+  http::Router make() {
+    return make_router(
+        Deps{.accept_samples = [this](Deadline deadline, TenantId tenant,
+                                      model::SampleBatch batch) { return flow.accept_samples(deadline, tenant, std::move(batch)); },
+             .accept_alerts = [this](Deadline deadline, TenantId tenant,
+                                     model::AlertBatch batch) { return flow.accept_alerts(deadline, tenant, std::move(batch)); },
+             .subscribe = [this](Deadline deadline,
+                                 std::optional<std::string> id) { return flow.subscribe(deadline, std::move(id)); },
+             .alerts = alerts,
+             .analyses = analyses,
+             .models = models,
+             .samples = samples,
+             .health = health,
+             .metrics = metrics,
+             .log = logs.log("api"),
+             .clock = clock,
+             .limits = {},
+             .environment = "test",
+             .version = "1.2.3",
+             .started = [this] { return started; },
+             .draining = [this] { return draining; },
+             .reload = [this]() -> Result<> {
+               ++reloads;
+               return reload_error ? Result<>(*reload_error) : Result<>();
+             }},
+        options);
+  }
+};
+
+}  // namespace sensus::api::test
