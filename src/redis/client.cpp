@@ -165,6 +165,9 @@ void Client::Impl::note_replies(const std::vector<Reply>& replies, Link& on) {
       continue;
     }
     const std::string_view code = error_code_of(reply.error()->text);
+    if (code == "BUSYGROUP") {
+      continue;  // "It is there already": what XGROUP CREATE is expected to say.
+    }
     instruments->error(code);
     if (ready && wants_reconnect(code)) {
       on.close(make_error(Errc::unavailable, "Redis said " + reply.error()->text.substr(0, 200)));

@@ -6,8 +6,8 @@ namespace sensus::redis {
 namespace {
 /// Closed, so that a server cannot make label values.
 constexpr std::array kCodes{"ERR",      "OOM",     "READONLY", "MASTERDOWN", "LOADING",      "BUSY",    "NOAUTH",
-                            "WRONGPASS", "NOPERM",  "NOGROUP",  "UNBLOCKED",  "WRONGTYPE",    "MISCONF", "BUSYGROUP",
-                            "timeout",   "connect", "protocol", "overloaded", "disconnected", "other"};
+                            "WRONGPASS", "NOPERM",  "NOGROUP",  "UNBLOCKED",  "WRONGTYPE",    "MISCONF", "timeout",
+                            "connect",   "overloaded", "disconnected", "other"};
 }  // namespace
 
 Instruments::Instruments(telemetry::Metrics& metrics, std::string_view connection)
