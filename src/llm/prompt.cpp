@@ -20,6 +20,7 @@ constexpr std::size_t kLabelBytesMax = 200;
 constexpr std::size_t kAnnotationBytesMax = 600;
 constexpr std::size_t kEvidenceStringBytesMax = 400;
 constexpr std::size_t kEvidenceDepthMax = 12;
+constexpr std::size_t kBytesPerToken = 3;
 
 constexpr std::string_view kFormatSchema =
     R"({"type":"object","properties":{"root_cause":{"type":"string"},"mitigation":{"type":"string"},)"
@@ -89,7 +90,7 @@ Json alert_json(const model::Episode& alert, std::size_t annotation_bytes_max) {
 }
 
 /// Every string of the evidence guarded; names that hold secrets lose their values.
-Json guard_json(const nlohmann::json& value, std::size_t depth) {
+Json guard_json(const Json& value, std::size_t depth) {
   if (depth > kEvidenceDepthMax) {
     return nullptr;
   }
@@ -111,7 +112,7 @@ Json guard_json(const nlohmann::json& value, std::size_t depth) {
     }
     return out;
   }
-  return Json(value);
+  return value;
 }
 
 /// The evidence as lines, strongest first inside each list, so that cutting from the end of a list cuts the weakest.
@@ -140,15 +141,17 @@ struct Evidence {
     return out;
   }
 
-  /// Drops the weakest line; false when nothing is left to drop.
-  bool shrink() {
-    auto& longer = alerts.size() > suspects.size() ? alerts : suspects;
-    if (longer.empty()) {
-      return false;
+  /// Drops the weakest lines until `bytes` are gone; false when there was nothing to drop.
+  bool shrink(std::size_t bytes) {
+    std::size_t freed = 0;
+    const std::size_t before = left_out;
+    while (freed < bytes && !(alerts.empty() && suspects.empty())) {
+      auto& longer = alerts.size() > suspects.size() ? alerts : suspects;
+      freed += longer.back().size() + 1;
+      longer.pop_back();
+      ++left_out;
     }
-    longer.pop_back();
-    ++left_out;
-    return true;
+    return left_out != before;
   }
 };
 
@@ -160,7 +163,7 @@ void append_lines(const Json& list, std::vector<std::string>& lines) {
 
 Evidence read_evidence(const std::string& evidence_json) {
   Evidence out;
-  const auto parsed = nlohmann::json::parse(evidence_json, nullptr, false);
+  const auto parsed = Json::parse(evidence_json, nullptr, false);
   if (!parsed.is_object()) {
     out.facts.emplace_back("no evidence was recorded");
     return out;
@@ -192,7 +195,7 @@ std::string user_text(const Json& alert, const Evidence& evidence) {
 
 }  // namespace
 
-std::size_t estimate_tokens(std::string_view text) { return text.size() / 3 + 1; }
+std::size_t estimate_tokens(std::string_view text) { return text.size() / kBytesPerToken + 1; }
 
 Prompt build_prompt(const model::Episode& alert, const std::string& evidence_json, std::size_t token_budget) {
   Prompt prompt;
@@ -207,7 +210,7 @@ Prompt build_prompt(const model::Episode& alert, const std::string& evidence_jso
     if (prompt.estimated_tokens <= token_budget) {
       return prompt;
     }
-    if (evidence.shrink()) {
+    if (evidence.shrink((prompt.estimated_tokens - token_budget) * kBytesPerToken)) {
       continue;
     }
     // Nothing but the alert is left: its own words shrink. The floor keeps the loop finite and the alert recognisable.

@@ -25,6 +25,9 @@ constexpr std::array kInvisible = {
 };
 
 bool is_invisible(std::uint32_t code) {
+  if (code >= 0x20 && code < 0x7F) {
+    return false;
+  }
   return std::any_of(kInvisible.begin(), kInvisible.end(),
                      [code](const Range& range) { return code >= range.first && code <= range.last; });
 }
@@ -99,6 +102,12 @@ constexpr std::array<std::string_view, 21> kMarkers = {
     "</system>", "### instruction", "### system", "### response"};
 constexpr std::array<std::string_view, 6> kRoles = {"system:", "assistant:", "user:", "human:", "developer:", "tool:"};
 
+bool starts_with_marker(std::string_view text) {
+  constexpr std::string_view kFirstBytes = "<|[#\xEF";
+  return kFirstBytes.find(text.front()) != std::string_view::npos &&
+         std::any_of(kMarkers.begin(), kMarkers.end(), [text](std::string_view m) { return starts_with_no_case(text, m); });
+}
+
 std::size_t skip_blanks(std::string_view text, std::size_t at) {
   while (at < text.size() && (text[at] == ' ' || text[at] == '*' || text[at] == '#')) {
     ++at;
@@ -125,9 +134,7 @@ std::string break_markers(std::string_view text) {
     if (text[i] == '\n') {
       line_words = skip_blanks(text, i + 1);
     }
-    const bool marker = std::any_of(kMarkers.begin(), kMarkers.end(),
-                                    [rest](std::string_view m) { return starts_with_no_case(rest, m); });
-    if (!marker) {
+    if (!starts_with_marker(rest)) {
       out += text[i];
       continue;
     }
@@ -156,7 +163,7 @@ std::string clip(std::string text, std::size_t bytes_max) {
 
 std::string clean_text(std::string_view text, std::size_t bytes_max) {
   // What is far beyond the limit cannot show: a bound on the work for hostile input.
-  const std::string visible = keep_visible(text.substr(0, bytes_max * 8 + 64));
+  const std::string visible = keep_visible(text.substr(0, bytes_max * 4 + 64));
   return clip(break_markers(visible), bytes_max);
 }
 

@@ -19,18 +19,22 @@ class Section;
 namespace sensus::analysis {
 
 struct AnomalyOptions {
-  double threshold = 0.62;
+  double threshold = 0.55;
   std::int64_t trees = 50;
-  std::int64_t subsample = 128;
-  std::int64_t warmup = 60;                                    ///< Steps of a series before its first score.
-  std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from.
-  std::int64_t series_max = 20'000;                            ///< Detectors in memory; least recently used go first.
+  std::int64_t subsample = 64;
+  std::int64_t warmup = 45;                                    ///< Steps of a series before its first score.
+  std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from; at most its 1024 latest steps.
+  std::int64_t series_max = 20'000;                            ///< Detectors in memory, about 40 KiB each; see AnomalyWorker.
   std::chrono::milliseconds retrain_interval{6 * 3'600'000};
 };
 void describe(config::Section& section, AnomalyOptions& options);
 
 /// Scores closed steps: a detector a series, learned from stored history at first sight. **Threading**: reactor; training on the cpu pool.
 /// Idempotent: a step not later than the detector's last is not scored again, and rows are unique by (series, time).
+/// **Errors/limits**: while storage is away, entries stay pending in the stream and their steps and results in memory (at most 200,000
+/// steps), so that nothing is scored twice or forgotten. With `series_max` detectors in use, the least recently used one goes when it has been
+/// idle for 15 minutes; when none has, further series are not scored and counted, because evicting busy ones would only make all of them
+/// relearn all the time.
 class AnomalyWorker {
  public:
   struct Deps {

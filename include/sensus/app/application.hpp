@@ -1,7 +1,5 @@
 #pragma once
 
-#include "sensus/core/result.hpp"
-
 #include <string>
 
 namespace sensus::app {
@@ -15,6 +13,8 @@ struct CommandLine {
   std::string ready_file;   ///< Written once listening: {"listen":["127.0.0.1:8080"],"pid":...}
   bool check_config = false;
   bool print_config = false;
+  bool print_reference_config = false;
+  bool print_reference_docs = false;
 };
 
 /// main() of sensusd: 0 = stopped as asked, 1 = configuration or start-up failed (one sentence on stderr), 2 = bad flags.

@@ -1,0 +1,38 @@
+#include "anomaly_metrics_internal.hpp"
+
+namespace sensus::analysis {
+namespace {
+
+telemetry::Counter steps(telemetry::Metrics& metrics, std::string_view outcome) {
+  return metrics.counter("sensus_analysis_steps_total",
+                         "Closed steps by what became of them: scored, late (scored before), refused (over series_max), failed.",
+                         {{"outcome", outcome}});
+}
+
+telemetry::Counter failures(telemetry::Metrics& metrics, std::string_view stage) {
+  return metrics.counter("sensus_analysis_anomaly_failures_total",
+                         "Failures of the anomaly worker by stage; all but malformed payloads are tried again.", {{"stage", stage}});
+}
+
+}  // namespace
+
+AnomalyMetrics::AnomalyMetrics(telemetry::Metrics& metrics)
+    : steps_scored(steps(metrics, "scored")),
+      steps_late(steps(metrics, "late")),
+      steps_refused(steps(metrics, "refused")),
+      steps_failed(steps(metrics, "failed")),
+      anomalies(metrics.counter("sensus_analysis_anomalies_total", "Anomalies committed.")),
+      malformed(metrics.counter("sensus_analysis_malformed_entries_total", "Entries of the metrics topic that were not understood.")),
+      failures_history(failures(metrics, "history")),
+      failures_score(failures(metrics, "score")),
+      failures_store(failures(metrics, "store")),
+      failures_publish(failures(metrics, "publish")),
+      score_seconds(metrics.histogram("sensus_analysis_score_seconds", "Time of one scoring job, with its wait for a thread.",
+                                      telemetry::latency_buckets())),
+      detectors(metrics.gauge("sensus_analysis_detectors_series", "Series with a detector in memory.")),
+      pending_steps(metrics.gauge("sensus_analysis_pending_steps", "Steps in memory whose effect is not committed yet.")),
+      learned(metrics.counter("sensus_analysis_detectors_learned_total", "Detectors made at first sight of a series.")),
+      evictions(metrics.counter("sensus_analysis_detector_evictions_total", "Detectors dropped for a series in use.")),
+      retrains(metrics.counter("sensus_analysis_retrains_total", "Detectors retrained on schedule.")) {}
+
+}  // namespace sensus::analysis

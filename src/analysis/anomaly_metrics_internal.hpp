@@ -1,0 +1,28 @@
+#pragma once
+
+#include "sensus/telemetry/metrics.hpp"
+
+namespace sensus::analysis {
+
+struct AnomalyMetrics {
+  explicit AnomalyMetrics(telemetry::Metrics& metrics);
+
+  telemetry::Counter steps_scored;
+  telemetry::Counter steps_late;
+  telemetry::Counter steps_refused;
+  telemetry::Counter steps_failed;
+  telemetry::Counter anomalies;
+  telemetry::Counter malformed;
+  telemetry::Counter failures_history;
+  telemetry::Counter failures_score;
+  telemetry::Counter failures_store;
+  telemetry::Counter failures_publish;
+  telemetry::Histogram score_seconds;
+  telemetry::Gauge detectors;
+  telemetry::Gauge pending_steps;
+  telemetry::Counter learned;
+  telemetry::Counter evictions;
+  telemetry::Counter retrains;
+};
+
+}  // namespace sensus::analysis

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "sensus/analysis/anomaly_worker.hpp"
+#include "sensus/model/analysis.hpp"
+#include "sensus/model/sample.hpp"
+
+#include "detector_cache_internal.hpp"
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+namespace sensus::analysis {
+
+/// A closed step to be scored, and where it came from.
+struct PendingStep {
+  std::size_t event = 0;  ///< Index into the worker's pending events.
+  std::size_t point = 0;  ///< Index into the event's points.
+  model::Sample sample;
+};
+
+/// What is to be done for one series.
+struct SeriesTask {
+  SeriesKey key;
+  std::chrono::seconds step{60};
+  std::vector<PendingStep> steps;          ///< By time.
+  std::unique_ptr<ml::Detector> detector;  ///< nullptr: made anew and fed `history` first.
+  std::vector<model::Sample> history;      ///< Before the first step, by time.
+};
+
+struct FoundAnomaly {
+  std::size_t event = 0;
+  model::Anomaly anomaly;
+};
+
+/// One job of the cpu pool. It owns the detectors it works on, so a job that nobody waits for any more harms nothing.
+struct ScoreJob {
+  std::vector<SeriesTask> tasks;
+  ml::ForestDetectorParams params;
+  std::string model_version;
+  std::atomic<bool> cancelled = false;
+  std::vector<FoundAnomaly> found;
+  std::size_t scored = 0;
+  std::size_t late = 0;    ///< Not later than the detector's last: scored before.
+  std::size_t learned = 0; ///< Detectors made.
+};
+
+[[nodiscard]] ml::ForestDetectorParams detector_params(const AnomalyOptions& options);
+/// Differs from series to series, and is the same for a series always.
+[[nodiscard]] std::uint64_t seed_of(SeriesKey key);
+/// Warms and scores; stops early when cancelled.
+void run(ScoreJob& job);
+/// {"value":..,"difference":..,...}
+[[nodiscard]] std::string render_features(const std::vector<std::pair<std::string, double>>& features);
+
+}  // namespace sensus::analysis

@@ -1,0 +1,203 @@
+#include "anomaly_worker_internal.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace sensus::analysis {
+namespace {
+
+constexpr std::size_t kWarmChunk = 500;  ///< Series a scoring job takes.
+constexpr std::size_t kNewChunk = 100;   ///< Series that one query loads and one job learns: about a second.
+constexpr std::chrono::seconds kLoadLimit{15};
+constexpr std::chrono::seconds kScoreLimit{30};
+
+std::chrono::microseconds lookback(const AnomalyOptions& options, std::chrono::seconds step) {
+  const auto kept = static_cast<std::int64_t>(detector_params(options).history);
+  return std::min<std::chrono::microseconds>(options.history, step * kept);
+}
+
+Timestamp first_time(const SeriesTask& task) { return task.steps.front().sample.time; }
+
+/// Takes tasks off the front that one query can serve: not too many, of one tenant and step, beginning close to each other.
+std::vector<SeriesTask> take_chunk(std::vector<SeriesTask>& tasks, std::chrono::microseconds span) {
+  const SeriesTask& head = tasks.front();
+  const auto fits = [&head, span](const SeriesTask& task) {
+    return task.key.tenant == head.key.tenant && task.step == head.step && first_time(task) - first_time(head) <= span;
+  };
+  std::size_t count = 1;
+  while (count < tasks.size() && count < kNewChunk && fits(tasks[count])) {
+    ++count;
+  }
+  const auto end = tasks.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<SeriesTask> chunk(std::make_move_iterator(tasks.begin()), std::make_move_iterator(end));
+  tasks.erase(tasks.begin(), end);
+  return chunk;
+}
+
+void hand_out(std::vector<storage::SampleStore::StepMeans> history, std::vector<SeriesTask>& tasks) {
+  std::map<SeriesId, SeriesTask*> by_series;
+  for (SeriesTask& task : tasks) {
+    by_series[task.key.series] = &task;
+  }
+  for (storage::SampleStore::StepMeans& means : history) {
+    const auto found = by_series.find(means.series);
+    if (found == by_series.end()) {
+      continue;
+    }
+    const Timestamp before = first_time(*found->second);
+    std::erase_if(means.points, [before](const model::Sample& sample) { return sample.time >= before; });
+    found->second->history = std::move(means.points);
+  }
+}
+
+}  // namespace
+
+std::map<SeriesKey, SeriesTask> AnomalyWorker::Impl::collect_tasks() const {
+  std::map<SeriesKey, SeriesTask> tasks;
+  for (std::size_t event = 0; event < pending.size(); ++event) {
+    for (std::size_t point = 0; point < pending[event].steps.size(); ++point) {
+      const PendingEvent::Step& step = pending[event].steps[point];
+      if (step.done) {
+        continue;
+      }
+      const SeriesKey key{pending[event].tenant, step.series};
+      SeriesTask& task = tasks[key];
+      task.key = key;
+      // 0 means every sample is a step; the past is then read by the minute.
+      task.step = pending[event].step > 0s ? pending[event].step : std::chrono::seconds{60};
+      task.steps.push_back({event, point, step.sample});
+    }
+  }
+  for (auto& [key, task] : tasks) {
+    std::ranges::stable_sort(task.steps, {}, [](const PendingStep& step) { return step.sample.time; });
+  }
+  return tasks;
+}
+
+void AnomalyWorker::Impl::mark_done(const std::vector<PendingStep>& steps) {
+  for (const PendingStep& step : steps) {
+    pending[step.event].steps[step.point].done = true;
+  }
+}
+
+runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
+  std::vector<SeriesTask> warm;
+  std::vector<SeriesTask> empty;
+  const auto now = deps.clock.steady_now();
+  const std::size_t evictions_before = cache.evictions();
+  for (auto& [key, task] : collect_tasks()) {
+    const DetectorCache::Place place = cache.admit(key, now);
+    if (place == DetectorCache::Place::refused) {
+      mark_done(task.steps);
+      metrics.steps_refused.inc(static_cast<double>(task.steps.size()));
+      deps.log.throttled(telemetry::LogLevel::warning, "anomaly_series_max",
+                         "more series than detectors: some are stored but not scored; raise analysis.series_max if memory allows",
+                         {{"series_max", options.series_max}});
+      continue;
+    }
+    (place == DetectorCache::Place::warm ? warm : empty).push_back(std::move(task));
+  }
+  metrics.evictions.inc(static_cast<double>(cache.evictions() - evictions_before));
+  metrics.detectors.set(static_cast<double>(cache.size()));
+
+  while (!warm.empty()) {
+    const auto end = warm.begin() + static_cast<std::ptrdiff_t>(std::min(warm.size(), kWarmChunk));
+    std::vector<SeriesTask> chunk(std::make_move_iterator(warm.begin()), std::make_move_iterator(end));
+    warm.erase(warm.begin(), end);
+    Result<> scored = co_await score_chunk(deadline, std::move(chunk));
+    if (!scored) {
+      co_return std::move(scored).error();
+    }
+  }
+  Result<> scored = co_await score_new(deadline, std::move(empty));
+  co_return scored;
+}
+
+runtime::Async<> AnomalyWorker::Impl::score_new(Deadline deadline, std::vector<SeriesTask> tasks) {
+  std::ranges::sort(tasks, {}, [](const SeriesTask& task) { return std::tuple(task.key.tenant, task.step, first_time(task)); });
+  while (!tasks.empty()) {
+    std::vector<SeriesTask> chunk = take_chunk(tasks, lookback(options, tasks.front().step));
+    Result<> loaded = co_await load_history(deadline, chunk);
+    if (!loaded) {
+      co_return std::move(loaded).error();
+    }
+    Result<> scored = co_await score_chunk(deadline, std::move(chunk));
+    if (!scored) {
+      co_return std::move(scored).error();
+    }
+  }
+  co_return Result<>{};
+}
+
+runtime::Async<> AnomalyWorker::Impl::load_history(Deadline deadline, std::vector<SeriesTask>& tasks) {
+  std::vector<SeriesId> ids;
+  Timestamp from = first_time(tasks.front());
+  Timestamp to = from;
+  for (const SeriesTask& task : tasks) {
+    ids.push_back(task.key.series);
+    from = std::min(from, first_time(task));
+    to = std::max(to, first_time(task));
+  }
+  from -= lookback(options, tasks.front().step);
+  const Deadline limit = min(deadline, Deadline::after(kLoadLimit));
+  Result<std::vector<storage::SampleStore::StepMeans>> history =
+      co_await deps.samples.step_means(limit, tasks.front().key.tenant, std::move(ids), from, to, tasks.front().step);
+  if (history) {
+    hand_out(std::move(*history), tasks);
+    co_return Result<>{};
+  }
+  metrics.failures_history.inc();
+  if (traits_of(history.error().code).retryable) {
+    co_return std::move(history).error();
+  }
+  deps.log.throttled(telemetry::LogLevel::error, "anomaly_history",
+                     "the past of some series cannot be read; their detectors learn from now on",
+                     {{"error", to_string(history.error().code)}, {"detail", history.error().message}});
+  co_return Result<>{};
+}
+
+runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector<SeriesTask> tasks) {
+  const auto began = deps.clock.steady_now();
+  std::vector<PendingStep> steps;
+  const auto job = std::make_shared<ScoreJob>();
+  for (SeriesTask& task : tasks) {
+    task.detector = cache.lend(task.key);
+    steps.insert(steps.end(), task.steps.begin(), task.steps.end());
+  }
+  job->tasks = std::move(tasks);
+  job->params = detector_params(options);
+  job->model_version = model_version;
+  std::function<Result<bool>(runtime::JobContext&)> work = [job](runtime::JobContext& context) -> Result<bool> {
+    context.on_cancel([job] { job->cancelled = true; });
+    run(*job);
+    return true;
+  };
+  const Deadline limit = min(deadline, Deadline::after(kScoreLimit));
+  Result<bool> ran = co_await deps.cpu.submit<bool>(limit, std::move(work));
+  metrics.score_seconds.observe(std::chrono::duration<double>(deps.clock.steady_now() - began).count());
+  if (!ran) {
+    // The detectors went with the job, which may still be running; they are learned anew.
+    metrics.failures_score.inc();
+    if (traits_of(ran.error().code).retryable) {
+      co_return std::move(ran).error();
+    }
+    mark_done(steps);
+    metrics.steps_failed.inc(static_cast<double>(steps.size()));
+    deps.log.throttled(telemetry::LogLevel::error, "anomaly_score_failed", "steps were given up unscored; this is a defect, please report it",
+                       {{"steps", steps.size()}, {"detail", ran.error().message}});
+    co_return Result<>{};
+  }
+  for (SeriesTask& task : job->tasks) {
+    cache.give_back(task.key, std::move(task.detector));
+  }
+  for (FoundAnomaly& found : job->found) {
+    pending[found.event].found.push_back(std::move(found.anomaly));
+  }
+  mark_done(steps);
+  metrics.steps_scored.inc(static_cast<double>(job->scored));
+  metrics.steps_late.inc(static_cast<double>(job->late));
+  metrics.learned.inc(static_cast<double>(job->learned));
+  co_return Result<>{};
+}
+
+}  // namespace sensus::analysis

@@ -1,0 +1,246 @@
+#include "anomaly_worker_internal.hpp"
+
+#include "sensus/codec/model_json.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace sensus::analysis {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Shorter than a consumer's claim_idle, so that another one does not take over what this one still works on.
+constexpr std::chrono::seconds kHandleLimit{45};
+constexpr std::chrono::seconds kStoreLimit{10};
+constexpr std::size_t kPendingStepsMax = 200'000;
+
+using Batches = std::vector<Result<codec::StepBatch>>;
+
+Result<Batches> parse_all(const std::vector<stream::Entry>& entries) {
+  Batches batches;
+  batches.reserve(entries.size());
+  for (const stream::Entry& entry : entries) {
+    batches.push_back(codec::parse_step_batch(entry.event.payload));
+  }
+  return batches;
+}
+
+PendingEvent make_pending(EventId id, const codec::StepBatch& batch) {
+  PendingEvent event{.id = id, .tenant = batch.tenant, .step = batch.step, .steps = {}, .found = {}};
+  event.steps.reserve(batch.points.size());
+  for (const codec::StepPoint& point : batch.points) {
+    event.steps.push_back({point.series_id, {point.time, point.value}, false});
+  }
+  return event;
+}
+
+bool is_complete(const PendingEvent& event) {
+  return std::ranges::all_of(event.steps, &PendingEvent::Step::done);
+}
+
+}  // namespace
+
+AnomalyWorker::Impl::Impl(Deps d, AnomalyOptions o)
+    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)) {}
+
+AnomalyWorker::Impl::Turn::~Turn() {
+  if (inside_) {
+    impl_.busy = false;
+    impl_.idle->notify();
+  }
+}
+
+runtime::Async<> AnomalyWorker::Impl::Turn::enter(Deadline deadline) { return wait(deadline, false); }
+runtime::Async<> AnomalyWorker::Impl::Turn::enter_unless_stopped(Deadline deadline) { return wait(deadline, true); }
+
+runtime::Async<> AnomalyWorker::Impl::Turn::wait(Deadline deadline, bool until_stop) {
+  if (!impl_.idle) {
+    const runtime::Executor executor = co_await asio::this_coro::executor;
+    impl_.idle.emplace(executor);
+  }
+  while (impl_.busy && !(until_stop && impl_.stopped)) {
+    const bool notified = co_await impl_.idle->wait(deadline);
+    if (!notified && impl_.busy) {
+      co_return make_error(Errc::timeout, "the anomaly worker was busy for too long");
+    }
+  }
+  if (until_stop && impl_.stopped) {
+    co_return make_error(Errc::cancelled, "the anomaly worker was stopped");
+  }
+  impl_.busy = true;
+  inside_ = true;
+  co_return Result<>{};
+}
+
+runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::Impl::handle(std::shared_ptr<Impl> self,
+                                                                             std::vector<stream::Entry> entries) {
+  const Deadline deadline = Deadline::after(kHandleLimit);
+  std::vector<EventId> ids;
+  for (const stream::Entry& entry : entries) {
+    ids.push_back(entry.event.id);
+  }
+  Turn turn(*self);
+  Result<> entered = co_await turn.enter(deadline);
+  if (!entered) {
+    co_return std::move(entered).error();
+  }
+  Result<> versioned = co_await self->ensure_version(deadline);
+  if (!versioned) {
+    co_return std::move(versioned).error();
+  }
+  Verdicts verdicts;
+  Result<> taken = co_await self->take_in(deadline, std::move(entries), verdicts);
+  if (!taken) {
+    co_return std::move(taken).error();
+  }
+  // Where scoring fails, events that are complete are stored all the same.
+  const Result<> scored = co_await self->score_all(deadline);
+  if (!scored) {
+    self->deps.log.throttled(telemetry::LogLevel::warning, "anomaly_score",
+                             "steps were not scored and will be tried again; see the state of PostgreSQL and of the cpu pool",
+                             {{"error", to_string(scored.error().code)}, {"detail", scored.error().message}});
+  }
+  co_await self->store_all(deadline, verdicts);
+  self->metrics.pending_steps.set(static_cast<double>(self->pending_steps()));
+
+  std::vector<stream::Disposition> dispositions;
+  for (const EventId id : ids) {
+    const auto verdict = verdicts.find(id);
+    if (verdict != verdicts.end()) {
+      dispositions.push_back(verdict->second);
+    } else {
+      dispositions.push_back(self->is_pending(id) ? stream::Disposition::retry : stream::Disposition::ack);
+    }
+  }
+  co_return dispositions;
+}
+
+/// Drops what is pending already and what would not fit.
+std::vector<stream::Entry> AnomalyWorker::Impl::choose_new(std::vector<stream::Entry> entries, Verdicts& verdicts) const {
+  std::vector<stream::Entry> chosen;
+  const bool full = pending_steps() >= kPendingStepsMax;
+  for (stream::Entry& entry : entries) {
+    const EventId id = entry.event.id;
+    const bool twice = std::ranges::any_of(chosen, [id](const stream::Entry& other) { return other.event.id == id; });
+    if (twice || is_pending(id)) {
+      continue;
+    }
+    if (full) {
+      verdicts[id] = stream::Disposition::retry;
+      continue;
+    }
+    chosen.push_back(std::move(entry));
+  }
+  return chosen;
+}
+
+runtime::Async<> AnomalyWorker::Impl::take_in(Deadline deadline, std::vector<stream::Entry> entries, Verdicts& verdicts) {
+  const auto chosen = std::make_shared<const std::vector<stream::Entry>>(choose_new(std::move(entries), verdicts));
+  if (chosen->empty()) {
+    co_return Result<>{};
+  }
+  // Payloads hold thousands of steps: parsed off the reactor.
+  std::function<Result<Batches>(runtime::JobContext&)> parse = [chosen](runtime::JobContext&) { return parse_all(*chosen); };
+  Result<Batches> parsed = co_await deps.cpu.submit<Batches>(deadline, std::move(parse));
+  if (!parsed) {
+    co_return std::move(parsed).error();
+  }
+  for (std::size_t i = 0; i < chosen->size(); ++i) {
+    const EventId id = (*chosen)[i].event.id;
+    const Result<codec::StepBatch>& batch = (*parsed)[i];
+    if (batch) {
+      pending.push_back(make_pending(id, *batch));
+      continue;
+    }
+    metrics.malformed.inc();
+    verdicts[id] = stream::Disposition::dead_letter;
+    deps.log.throttled(telemetry::LogLevel::error, "anomaly_malformed",
+                       "an entry of the metrics topic was not understood and goes to the dead letters; look at its payload there",
+                       {{"event_id", id}, {"field", batch.error().field}, {"detail", batch.error().message}});
+  }
+  co_return Result<>{};
+}
+
+runtime::Task AnomalyWorker::Impl::store_all(Deadline deadline, Verdicts& verdicts) {
+  std::map<TenantId, std::vector<EventId>> complete;
+  for (const PendingEvent& event : pending) {
+    if (is_complete(event)) {
+      complete[event.tenant].push_back(event.id);
+    }
+  }
+  for (const auto& [tenant, ids] : complete) {
+    const Result<> stored = co_await store(deadline, tenant, ids);
+    if (!stored && !traits_of(stored.error().code).retryable) {
+      co_await store_singly(deadline, tenant, ids, verdicts);
+    }
+  }
+}
+
+/// One event that can never be stored must not hold up the others.
+runtime::Task AnomalyWorker::Impl::store_singly(Deadline deadline, TenantId tenant, std::vector<EventId> ids, Verdicts& verdicts) {
+  for (const EventId id : ids) {
+    const std::vector<EventId> one(1, id);
+    const Result<> stored = co_await store(deadline, tenant, one);
+    if (!stored && !traits_of(stored.error().code).retryable) {
+      verdicts[id] = stream::Disposition::dead_letter;
+      forget(one);
+    }
+  }
+}
+
+runtime::Async<> AnomalyWorker::Impl::store(Deadline deadline, TenantId tenant, std::vector<EventId> ids) {
+  std::vector<model::Anomaly> anomalies;
+  for (const PendingEvent& event : pending) {
+    if (std::ranges::find(ids, event.id) != ids.end()) {
+      anomalies.insert(anomalies.end(), event.found.begin(), event.found.end());
+    }
+  }
+  const Deadline limit = min(deadline, Deadline::after(kStoreLimit));
+  const Result<std::size_t> stored = co_await deps.analyses.store_anomalies(limit, tenant, std::move(anomalies), ids);
+  if (!stored) {
+    metrics.failures_store.inc();
+    const bool again = traits_of(stored.error().code).retryable;
+    deps.log.throttled(again ? telemetry::LogLevel::warning : telemetry::LogLevel::error, "anomaly_store",
+                       again ? "anomalies were not stored and will be tried again; see the state of PostgreSQL"
+                             : "anomalies could not be stored; the entries that cause it go to the dead letters",
+                       {{"error", to_string(stored.error().code)}, {"detail", stored.error().message}, {"events", ids.size()}});
+    co_return stored.error();
+  }
+  forget(ids);
+  metrics.anomalies.inc(static_cast<double>(*stored));
+  if (*stored > 0 && deps.on_outbox) {
+    deps.on_outbox();
+  }
+  co_return Result<>{};
+}
+
+void AnomalyWorker::Impl::forget(const std::vector<EventId>& ids) {
+  std::erase_if(pending, [&ids](const PendingEvent& event) { return std::ranges::find(ids, event.id) != ids.end(); });
+}
+
+bool AnomalyWorker::Impl::is_pending(EventId id) const {
+  return std::ranges::any_of(pending, [id](const PendingEvent& event) { return event.id == id; });
+}
+
+std::size_t AnomalyWorker::Impl::pending_steps() const {
+  std::size_t steps = 0;
+  for (const PendingEvent& event : pending) {
+    steps += event.steps.size();
+  }
+  return steps;
+}
+
+AnomalyWorker::AnomalyWorker(Deps deps, AnomalyOptions options) : impl_(std::make_shared<Impl>(std::move(deps), options)) {}
+AnomalyWorker::~AnomalyWorker() { impl_->stop(); }
+
+runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::handle(std::vector<stream::Entry> entries) {
+  return Impl::handle(impl_, std::move(entries));
+}
+runtime::Task AnomalyWorker::run_schedule() { return Impl::run_schedule(impl_); }
+void AnomalyWorker::stop() { impl_->stop(); }
+
+}  // namespace sensus::analysis

@@ -1,0 +1,103 @@
+#pragma once
+
+#include "sensus/analysis/anomaly_worker.hpp"
+#include "sensus/runtime/signal.hpp"
+
+#include "anomaly_metrics_internal.hpp"
+#include "anomaly_scoring_internal.hpp"
+#include "detector_cache_internal.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace sensus::analysis {
+
+[[nodiscard]] std::string render_parameters(const AnomalyOptions& options);
+/// Of the versions of the model that these options make.
+[[nodiscard]] std::string version_prefix(const AnomalyOptions& options);
+[[nodiscard]] model::ModelVersion make_version(const AnomalyOptions& options, Timestamp now);
+
+/// An entry whose effect is not committed yet. Kept over failed attempts: its steps have moved the detectors, so scoring them again would
+/// find nothing.
+struct PendingEvent {
+  struct Step {
+    SeriesId series = 0;
+    model::Sample sample;
+    bool done = false;
+  };
+  EventId id = 0;
+  TenantId tenant = kDefaultTenant;
+  std::chrono::seconds step{60};
+  std::vector<Step> steps;
+  std::vector<model::Anomaly> found;
+};
+
+/// Members are used on the reactor only; coroutines hold it by shared_ptr because the worker may be destroyed while they wait.
+struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
+  Impl(Deps d, AnomalyOptions o);
+
+  /// Detectors and `pending` belong to one coroutine at a time: waits for the others, and lets the next one in at the end of the scope.
+  class Turn {
+   public:
+    explicit Turn(Impl& impl) : impl_(impl) {}
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    [[nodiscard]] runtime::Async<> enter(Deadline deadline);
+    /// The same, but `cancelled` after `stop`.
+    [[nodiscard]] runtime::Async<> enter_unless_stopped(Deadline deadline);
+
+   private:
+    runtime::Async<> wait(Deadline deadline, bool until_stop);
+    Impl& impl_;
+    bool inside_ = false;
+  };
+  /// What is not simply "acknowledge" or "still pending".
+  using Verdicts = std::map<EventId, stream::Disposition>;
+
+  // anomaly_worker.cpp
+  static runtime::Async<std::vector<stream::Disposition>> handle(std::shared_ptr<Impl> self, std::vector<stream::Entry> entries);
+  runtime::Async<> take_in(Deadline deadline, std::vector<stream::Entry> entries, Verdicts& verdicts);
+  [[nodiscard]] std::vector<stream::Entry> choose_new(std::vector<stream::Entry> entries, Verdicts& verdicts) const;
+  runtime::Task store_all(Deadline deadline, Verdicts& verdicts);
+  runtime::Task store_singly(Deadline deadline, TenantId tenant, std::vector<EventId> ids, Verdicts& verdicts);
+  runtime::Async<> store(Deadline deadline, TenantId tenant, std::vector<EventId> ids);
+  void forget(const std::vector<EventId>& ids);
+  [[nodiscard]] bool is_pending(EventId id) const;
+  [[nodiscard]] std::size_t pending_steps() const;
+
+  // anomaly_steps.cpp
+  runtime::Async<> score_all(Deadline deadline);
+  runtime::Async<> score_new(Deadline deadline, std::vector<SeriesTask> tasks);
+  runtime::Async<> score_chunk(Deadline deadline, std::vector<SeriesTask> tasks);
+  runtime::Async<> load_history(Deadline deadline, std::vector<SeriesTask>& tasks);
+  [[nodiscard]] std::map<SeriesKey, SeriesTask> collect_tasks() const;
+  void mark_done(const std::vector<PendingStep>& steps);
+
+  // anomaly_schedule.cpp
+  static runtime::Task run_schedule(std::shared_ptr<Impl> self);
+  runtime::Async<> ensure_version(Deadline deadline);
+  runtime::Async<> publish(Deadline deadline);
+  runtime::Async<> adopt_or_publish(bool fresh);
+  runtime::Task publish_persistently(bool fresh);
+  runtime::Task retrain_all();
+  runtime::Async<std::size_t> retrain_chunk(std::vector<SeriesKey> keys);
+  void stop();
+
+  Deps deps;
+  AnomalyOptions options;
+  AnomalyMetrics metrics;
+  DetectorCache cache;
+  std::vector<PendingEvent> pending;
+  std::string model_version;  ///< Empty until it is known to be stored.
+  /// Made by the first coroutine, which knows the executor.
+  std::optional<runtime::Signal> idle;
+  std::optional<runtime::Signal> stopping;
+  bool busy = false;  ///< A Turn is on.
+  bool stopped = false;
+};
+
+}  // namespace sensus::analysis

@@ -1,0 +1,44 @@
+#include "detector_cache_internal.hpp"
+
+namespace sensus::analysis {
+
+DetectorCache::Place DetectorCache::admit(SeriesKey key, TimePoint now) {
+  if (const auto found = index_.find(key); found != index_.end()) {
+    entries_.splice(entries_.begin(), entries_, found->second);
+    found->second->used_at = now;
+    return found->second->detector ? Place::warm : Place::empty;
+  }
+  if (entries_.size() >= limit_) {
+    if (entries_.empty() || now - entries_.back().used_at < kIdle) {
+      return Place::refused;
+    }
+    index_.erase(entries_.back().key);
+    entries_.pop_back();
+    ++evictions_;
+  }
+  entries_.push_front({key, now, nullptr});
+  index_.emplace(key, entries_.begin());
+  return Place::empty;
+}
+
+std::unique_ptr<ml::Detector> DetectorCache::lend(SeriesKey key) {
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : std::move(found->second->detector);
+}
+
+void DetectorCache::give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector) {
+  if (const auto found = index_.find(key); found != index_.end()) {
+    found->second->detector = std::move(detector);
+  }
+}
+
+std::vector<SeriesKey> DetectorCache::keys() const {
+  std::vector<SeriesKey> keys;
+  keys.reserve(entries_.size());
+  for (const Entry& entry : entries_) {
+    keys.push_back(entry.key);
+  }
+  return keys;
+}
+
+}  // namespace sensus::analysis

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "sensus/core/ids.hpp"
+#include "sensus/ml/detector.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace sensus::analysis {
+
+struct SeriesKey {
+  TenantId tenant = kDefaultTenant;
+  SeriesId series = 0;
+  friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
+};
+
+struct SeriesKeyHash {
+  std::size_t operator()(const SeriesKey& key) const {
+    const auto tenant = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.tenant));
+    return std::hash<std::uint64_t>{}((tenant << 32U) | static_cast<std::uint32_t>(key.series));
+  }
+};
+
+/// Detectors by series, least recently used first to go. A detector is lent out to be used on another thread and given back; one that is
+/// not given back (its job was given up) leaves an empty place, to be learned anew. **Threading**: reactor.
+class DetectorCache {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// A full cache evicts only what was idle this long: see AnomalyWorker.
+  static constexpr std::chrono::minutes kIdle{15};
+
+  explicit DetectorCache(std::size_t limit) : limit_(limit) {}
+
+  enum class Place { warm, empty, refused };
+  /// Marks the series as used now and makes a place for it; `refused` when the cache is full of busy ones.
+  [[nodiscard]] Place admit(SeriesKey key, TimePoint now);
+  /// The detector, which leaves an empty place; nullptr when there is none.
+  [[nodiscard]] std::unique_ptr<ml::Detector> lend(SeriesKey key);
+  void give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector);
+
+  [[nodiscard]] std::vector<SeriesKey> keys() const;
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t evictions() const { return evictions_; }
+
+ private:
+  struct Entry {
+    SeriesKey key;
+    TimePoint used_at;
+    std::unique_ptr<ml::Detector> detector;
+  };
+  std::size_t limit_;
+  std::size_t evictions_ = 0;
+  std::list<Entry> entries_;  ///< Most recently used first.
+  std::unordered_map<SeriesKey, std::list<Entry>::iterator, SeriesKeyHash> index_;
+};
+
+}  // namespace sensus::analysis

@@ -1,0 +1,186 @@
+#include "application_internal.hpp"
+
+#include "command_line_internal.hpp"
+
+#include "sensus/telemetry/process_metrics.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sensus::app {
+namespace {
+
+namespace asio = boost::asio;
+using telemetry::HealthReport;
+using telemetry::HealthState;
+
+}  // namespace
+
+Application::Application(CommandLine command_line, AppConfig config, telemetry::LogSystem& logs)
+    : command_line_(std::move(command_line)),
+      config_(std::move(config)),
+      logs_(logs),
+      log_(logs.log("app")),
+      stop_stack_(log_),
+      signals_(runtime_.executor()),
+      stop_requested_signal_(runtime_.executor()),
+      reload_successful_(metrics_.gauge("sensus_config_last_reload_successful", "1 when the last reload (or the start) took the configuration.")),
+      reload_time_(metrics_.gauge("sensus_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")),
+      default_partition_rows_(metrics_.gauge("sensus_storage_default_partition_rows",
+                                             "Rows of samples that no partition was made for; more than 0 needs a look.")),
+      partition_failures_(metrics_.counter("sensus_storage_partition_failures_total", "Failed attempts to make partitions ahead.")),
+      loop_lag_(metrics_.histogram("sensus_runtime_loop_lag_seconds", "How late a timer of the reactor fires.",
+                                   {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5})) {
+  telemetry::register_process_metrics(metrics_, kVersion);
+  telemetry::register_log_metrics(metrics_, logs_);
+}
+
+Application::~Application() = default;
+
+/// One straight line in dependency order. What is started pushes its stop on the next line; listening comes last; a failure unwinds
+/// the same stack. Long on purpose: the order is the point.
+Result<> Application::create() {
+  const auto executor = runtime_.executor();
+  if (!command_line_.embedded_dir.empty()) {
+    SENSUS_TRY(embedded_, EmbeddedServices::start_blocking(command_line_.embedded_dir, logs_.log("embedded"), metrics_));
+    stop_stack_.push_now("embedded servers", [this] { embedded_->stop_blocking(Deadline::after(8s)); });
+    embedded_->apply(config_.database);
+    embedded_->apply(config_.redis);
+  }
+  cpu_pool_ = std::make_unique<runtime::BlockingPool>(executor, runtime::BlockingPoolOptions{"cpu", 1, 256}, metrics_);
+  stop_stack_.push_now("cpu pool", [this] { cpu_pool_->stop_blocking(); });
+  llm_pool_ = std::make_unique<runtime::BlockingPool>(executor, runtime::BlockingPoolOptions{"llm", 1, 64}, metrics_);
+  stop_stack_.push_now("llm pool", [this] { llm_pool_->stop_blocking(); });
+
+  database_ = std::make_unique<pg::Database>(executor, config_.database, logs_.log("pg"), metrics_);
+  stop_stack_.push_now("database", [this] { database_->close_blocking(); });
+  create_stores();
+
+  redis_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("redis"));
+  redis_ = std::make_unique<redis::Client>(executor, "shared", config_.redis, logs_.log("redis"), metrics_);
+  stop_stack_.push("redis", [this](Deadline deadline) { return stop_redis(deadline); });
+  create_streams();
+  stop_stack_.push("live feed", [this](Deadline deadline) { return stop_live_feed(deadline); });
+  stop_stack_.push("relay", [this](Deadline deadline) { return stop_relay(deadline); });
+
+  upkeep_tasks_ = std::make_unique<runtime::TaskGroup>(executor, log_);
+  stop_stack_.push("upkeep", [this](Deadline) { return upkeep_tasks_->stop(Duration::zero()); });
+  analysis_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("analysis"));
+  create_workers();
+  stop_stack_.push("analysis", [this](Deadline deadline) { return stop_analysis(deadline); });
+
+  ingest_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("ingest"));
+  ingestor_ = std::make_unique<ingest::Ingestor>(
+      ingest::Ingestor::Deps{executor, storage::make_sample_writer(config_.database, logs_.log("pg"), metrics_), *samples_, *alerts_,
+                             clock_, logs_.log("ingest"), metrics_, [this] { relay_->wake(); }},
+      config_.ingest);
+  stop_stack_.push("ingest", [this](Deadline deadline) { return stop_ingest(deadline); });
+
+  register_health();
+  create_router();
+  server_ = std::make_unique<http::Server>(executor, config_.server, *router_, logs_.log("http"), metrics_);
+  SENSUS_TRY_VOID(server_->listen());
+  stop_stack_.push("http", [this](Deadline deadline) { return stop_server(deadline); });
+  return write_ready_file();
+}
+
+void Application::create_stores() {
+  alerts_ = storage::make_alert_store(*database_);
+  analyses_ = storage::make_analysis_store(*database_);
+  models_ = storage::make_model_store(*database_);
+  samples_ = storage::make_sample_store(*database_);
+  outbox_ = storage::make_outbox(*database_);
+  dead_letters_ = storage::make_dead_letters(*database_);
+  maintenance_ = storage::make_maintenance(*database_);
+}
+
+void Application::create_streams() {
+  const auto executor = runtime_.executor();
+  const telemetry::Log log = logs_.log("stream");
+  feed_tasks_ = std::make_unique<runtime::TaskGroup>(executor, log);
+  live_feed_ = std::make_unique<stream::LiveFeed>(stream::LiveFeed::Deps{executor, config_.redis, log, metrics_}, config_.stream);
+  publisher_ = std::make_unique<stream::Publisher>(*redis_, config_.stream, log, metrics_);
+  relay_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("relay"));
+  relay_ = std::make_unique<relay::Relay>(executor, *outbox_, *publisher_, config_.relay, logs_.log("relay"), metrics_);
+}
+
+void Application::create_workers() {
+  const telemetry::Log log = logs_.log("analysis");
+  const auto wake_relay = [this] { relay_->wake(); };
+  web_ = webclient::make_curl_client(*llm_pool_);
+  ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
+  anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
+      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *cpu_pool_, clock_, log, metrics_, wake_relay}, config_.anomaly);
+  explain_worker_ = std::make_unique<analysis::ExplainWorker>(
+      analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);
+
+  create_consumer(model::Topic::metrics, config_.stream,
+                  [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); });
+  create_consumer(model::Topic::alerts, config_.stream,
+                  [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_alerts(std::move(entries)); });
+  if (!ollama_->enabled()) {
+    return;
+  }
+  // One at a time, and not taken for dead while the model still thinks.
+  stream::Options patient = config_.stream;
+  patient.batch = 1;
+  patient.claim_idle = std::max(patient.claim_idle, config_.llm.time_limit * config_.llm.attempts + std::chrono::milliseconds{1000});
+  create_consumer(model::Topic::explanations, patient,
+                  [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_explanations(std::move(entries)); });
+}
+
+void Application::create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler) {
+  consumers_.push_back(std::make_unique<stream::Consumer>(
+      stream::Consumer::Deps{runtime_.executor(), config_.redis, logs_.log("stream"), metrics_}, std::move(options), topic,
+      std::move(handler),
+      [this](stream::Entry entry, std::int64_t deliveries, std::string reason) {
+        return store_dead_letter(std::move(entry), deliveries, std::move(reason));
+      },
+      [this, topic] { relay_->republish(topic); }));
+}
+
+void Application::create_router() {
+  router_.emplace(api::make_router(
+      api::Deps{
+          .accept_samples = [this](Deadline deadline, TenantId tenant,
+                                   model::SampleBatch batch) { return accept_samples(deadline, tenant, std::move(batch)); },
+          .accept_alerts = [this](Deadline deadline, TenantId tenant,
+                                  model::AlertBatch batch) { return accept_alerts(deadline, tenant, std::move(batch)); },
+          .subscribe = [this](Deadline deadline,
+                              std::optional<std::string> id) { return live_feed_->subscribe(deadline, std::move(id)); },
+          .alerts = *alerts_,
+          .analyses = *analyses_,
+          .models = *models_,
+          .samples = *samples_,
+          .health = health_,
+          .metrics = metrics_,
+          .log = logs_.log("api"),
+          .clock = clock_,
+          .limits = config_.limits.to_limits(),
+          .environment = config_.service.environment,
+          .version = kVersion,
+          .started = [this] { return started_; },
+          .draining = [this] { return stop_requested_; },
+          .reload = [this] { return reload(); },
+      },
+      config_.api));
+}
+
+void Application::register_health() {
+  health_.add("database", true, [this] {
+    return started_ ? database_->health() : HealthReport{HealthState::failed, startup_error_};
+  });
+  health_.add("redis", false, [this] { return redis_->health(); });
+  health_.add("relay", false, [this] { return relay_->health(); });
+  health_.add("ingest", false, [this] { return ingestor_->health(); });
+  health_.add("partitions", false, [this] {
+    return partitions_.default_rows == 0
+               ? HealthReport{}
+               : HealthReport{HealthState::degraded, std::to_string(partitions_.default_rows) + " rows in the default partition"};
+  });
+  if (ollama_->enabled()) {
+    health_.add("ollama", false, [this] { return ollama_->health(); });
+  }
+}
+
+}  // namespace sensus::app

@@ -1,0 +1,142 @@
+#pragma once
+
+#include "sensus/storage/analyses.hpp"
+#include "sensus/storage/samples.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace sensus::test {
+
+/// Stores in memory for tests of workers. **Threading**: reactor. Calls with a queued failure return it instead of doing their work.
+class FakeSampleStore final : public storage::SampleStore {
+ public:
+  struct StepMeansCall {
+    std::vector<SeriesId> ids;
+    Timestamp from;
+    Timestamp to;
+    std::chrono::seconds step;
+  };
+  std::map<SeriesId, std::vector<model::Sample>> samples;
+  std::deque<Error> failures;
+  std::vector<StepMeansCall> step_means_calls;
+
+  runtime::Async<std::vector<StepMeans>> step_means(Deadline, TenantId, std::vector<SeriesId> ids, Timestamp from, Timestamp to,
+                                                    std::chrono::seconds step) override {
+    step_means_calls.push_back({ids, from, to, step});
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    std::vector<StepMeans> out;
+    for (const SeriesId id : ids) {
+      StepMeans means{id, {}};
+      for (const model::Sample& sample : samples[id]) {
+        if (sample.time >= from && sample.time < to) {
+          means.points.push_back(sample);
+        }
+      }
+      out.push_back(std::move(means));
+    }
+    co_return out;
+  }
+  runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override {
+    co_return std::vector<storage::SeriesInfo>{};
+  }
+  runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
+    co_return std::vector<storage::SeriesInfo>{};
+  }
+  runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery) override {
+    co_return std::vector<storage::RangeSeries>{};
+  }
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, std::size_t) override {
+    co_return std::vector<RawSample>{};
+  }
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }
+};
+
+class FakeAnalysisStore final : public storage::AnalysisStore {
+ public:
+  std::vector<model::Anomaly> stored_anomalies;
+  std::vector<storage::NewAnalysis> stored_analyses;
+  std::vector<EventId> finished;
+  std::deque<Error> failures;
+  /// An event that the store refuses for good.
+  std::set<EventId> poison;
+
+  runtime::Async<std::size_t> store_anomalies(Deadline, TenantId, std::vector<model::Anomaly> anomalies,
+                                              std::vector<EventId> done) override {
+    for (const EventId id : done) {
+      if (poison.contains(id)) {
+        co_return make_error(Errc::invalid_input, "poison");
+      }
+    }
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    std::size_t added = 0;
+    for (model::Anomaly& anomaly : anomalies) {
+      added += keys_.emplace(anomaly.series_id, anomaly.time).second ? 1 : 0;
+      stored_anomalies.push_back(std::move(anomaly));
+    }
+    finished.insert(finished.end(), done.begin(), done.end());
+    co_return added;
+  }
+  runtime::Async<AnalysisId> store_analysis(Deadline, TenantId, storage::NewAnalysis analysis) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    finished.push_back(analysis.event_id);
+    stored_analyses.push_back(std::move(analysis));
+    co_return static_cast<AnalysisId>(stored_analyses.size());
+  }
+  runtime::Async<storage::Page<model::Analysis>> list(Deadline, TenantId, storage::AnalysisFilter) override {
+    co_return storage::Page<model::Analysis>{};
+  }
+  runtime::Async<model::Analysis> latest(Deadline, TenantId) override { co_return make_error(Errc::not_found, "no analysis yet"); }
+  runtime::Async<storage::Page<model::Anomaly>> anomalies(Deadline, TenantId, storage::AnomalyFilter) override {
+    co_return storage::Page<model::Anomaly>{stored_anomalies, std::nullopt};
+  }
+
+ private:
+  std::set<std::pair<SeriesId, Timestamp>> keys_;
+};
+
+class FakeModelStore final : public storage::ModelStore {
+ public:
+  std::vector<model::ModelVersion> versions;  ///< Oldest first.
+  std::deque<Error> failures;
+  std::function<void(std::size_t count)> on_publish;
+
+  runtime::Async<model::ModelVersion> publish(Deadline, TenantId, model::ModelVersion version) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    for (model::ModelVersion& other : versions) {
+      other.is_active = other.is_active && other.algorithm != version.algorithm;
+    }
+    version.id = static_cast<std::int64_t>(versions.size()) + 1;
+    version.is_active = true;
+    versions.push_back(version);
+    if (on_publish) {
+      on_publish(versions.size());
+    }
+    co_return version;
+  }
+  runtime::Async<storage::Page<model::ModelVersion>> list(Deadline, TenantId, std::size_t, std::optional<model::PageKey>) override {
+    co_return storage::Page<model::ModelVersion>{{versions.rbegin(), versions.rend()}, std::nullopt};
+  }
+};
+
+}  // namespace sensus::test
