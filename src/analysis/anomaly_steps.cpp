@@ -183,7 +183,8 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
     }
     mark_done(steps);
     metrics.steps_failed.inc(static_cast<double>(steps.size()));
-    deps.log.throttled(telemetry::LogLevel::error, "anomaly_score_failed", "steps were given up unscored; this is a defect, please report it",
+    deps.log.throttled(telemetry::LogLevel::error, "anomaly_score_failed",
+                       "steps were given up unscored; this is a defect, please report it",
                        {{"steps", steps.size()}, {"detail", ran.error().message}});
     co_return Result<>{};
   }

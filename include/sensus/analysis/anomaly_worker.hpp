@@ -24,7 +24,7 @@ struct AnomalyOptions {
   std::int64_t subsample = 64;
   std::int64_t warmup = 45;                                    ///< Steps of a series before its first score.
   std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from; at most its 1024 latest steps.
-  std::int64_t series_max = 20'000;                            ///< Detectors in memory, about 40 KiB each; see AnomalyWorker.
+  std::int64_t series_max = 20'000;                            ///< Detectors in memory, about 30 KiB each; see AnomalyWorker.
   std::chrono::milliseconds retrain_interval{6 * 3'600'000};
 };
 void describe(config::Section& section, AnomalyOptions& options);

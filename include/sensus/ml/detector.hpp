@@ -49,7 +49,7 @@ struct ForestDetectorParams {
 /// An Isolation Forest over a small feature window (value, difference, short lags, robust scale) of one series. Besides the score, a
 /// point must stand clear of the local median and of everything seen to be an anomaly, so that a noisy but healthy series stays quiet.
 /// Anomalous points are kept out of the training history until they last, so that a level shift is reported for a while and then becomes
-/// the new normal. Values that are not finite are ignored like late ones. About 40 KiB with the defaults.
+/// the new normal. Values that are not finite are ignored like late ones. About 30 KiB with the defaults.
 [[nodiscard]] std::unique_ptr<Detector> make_forest_detector(const ForestDetectorParams& params);
 /// `corrupt` when the bytes do not hold or were made with other parameters.
 [[nodiscard]] Result<std::unique_ptr<Detector>> restore_forest_detector(const ForestDetectorParams& params, std::string_view bytes);
