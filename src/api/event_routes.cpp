@@ -23,24 +23,8 @@ const ParamSpecs& event_params() {
   return specs;
 }
 
-/// Everything the stream's coroutine needs after the request is gone.
-struct EventStream {
-  SharedSubscription subscription;
-  std::vector<std::string> types;  ///< Empty: all.
-  telemetry::Gauge clients;
-  telemetry::Counter events;
-
-  EventStream(SharedSubscription feed, std::vector<std::string> wanted, const State& state)
-      : subscription(std::move(feed)), types(std::move(wanted)), clients(state.live_clients), events(state.live_events) {
-    clients.add(1);
-  }
-  ~EventStream() { clients.add(-1); }
-  EventStream(const EventStream&) = delete;
-  EventStream& operator=(const EventStream&) = delete;
-};
-
-bool wanted(const EventStream& stream, const std::string& type) {
-  return stream.types.empty() || std::find(stream.types.begin(), stream.types.end(), type) != stream.types.end();
+bool wanted(const std::vector<std::string>& types, const std::string& type) {
+  return types.empty() || std::find(types.begin(), types.end(), type) != types.end();
 }
 
 /// WHATWG server-sent events: one `data:` line a line of payload.
@@ -60,8 +44,8 @@ void append_event(std::string& out, const stream::Entry& entry) {
   out += '\n';
 }
 
-/// Ends when the client or the feed is gone; the client comes back with Last-Event-ID.
-runtime::Task run_events(std::shared_ptr<EventStream> stream, http::BodyWriter& writer) {
+/// Ends when the client or the feed is gone; the client comes back with Last-Event-ID. No `types` = all of them.
+runtime::Task run_events(SharedSubscription subscription, std::vector<std::string> types, http::BodyWriter& writer) {
   std::string chunk = "retry: 2000\n: connected\n\n";
   while (true) {
     auto writing = writer.write(std::move(chunk));
@@ -70,15 +54,14 @@ runtime::Task run_events(std::shared_ptr<EventStream> stream, http::BodyWriter& 
       co_return;
     }
     chunk.clear();
-    auto waiting = stream->subscription->next(Deadline::after(kHeartbeat));
+    auto waiting = subscription->next(Deadline::after(kHeartbeat));
     const auto entries = co_await std::move(waiting);
     if (!entries) {
       co_return;
     }
     for (const stream::Entry& entry : *entries) {
-      if (wanted(*stream, entry.event.type)) {
+      if (wanted(types, entry.event.type)) {
         append_event(chunk, entry);
-        stream->events.inc();
       }
     }
     if (chunk.empty()) {
@@ -104,15 +87,22 @@ Reply stream_events(State& state, const http::Request& request) {
   auto subscribing = state.deps.subscribe(request.deadline, last_event_id(request, *query));
   auto subscription = co_await std::move(subscribing);
   if (!subscription) {
-    co_return http::to_response(subscription.error());
+    Error error = std::move(subscription).error();
+    if (error.code == Errc::invalid_input) {
+      error.field = request.headers.contains("last-event-id") ? "Last-Event-ID" : "last_event_id";
+    }
+    co_return http::to_response(error);
   }
-  auto stream = std::make_shared<EventStream>(std::move(*subscription), query->texts("type"), state);
+  const SharedSubscription shared = std::move(*subscription);
+  std::vector<std::string> types = query->texts("type");
   http::Response response;
   response.status = 200;
   response.content_type = "text/event-stream";
   response.headers.set("Cache-Control", "no-store");
   response.headers.set("X-Accel-Buffering", "no");  // nginx would hold events back.
-  response.stream = [stream](http::BodyWriter& writer) { return run_events(stream, writer); };
+  response.stream = [shared, types = std::move(types)](http::BodyWriter& writer) {
+    return run_events(shared, types, writer);
+  };
   co_return response;
 }
 

@@ -18,8 +18,6 @@ struct State {
   telemetry::Counter metrics_rejected;
   telemetry::Counter alerts_rejected;
   telemetry::Counter alerts_truncated;
-  telemetry::Gauge live_clients;
-  telemetry::Counter live_events;
 };
 
 using Reply = boost::asio::awaitable<http::Response>;

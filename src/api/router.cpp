@@ -23,8 +23,6 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
       .alerts_truncated = metrics.counter("sensus_api_alerts_truncated_total",
                                           "Alerts that Alertmanager cut off its notifications (max_alerts)"),
-      .live_clients = metrics.gauge("sensus_api_live_clients", "Open connections to /api/v1/events"),
-      .live_events = metrics.counter("sensus_api_live_events_total", "Events sent to clients of /api/v1/events"),
   });
 }
 

@@ -106,7 +106,7 @@ TEST_F(HealthRoutes, ReloadAnswersWhatHappened) {
 TEST_F(HealthRoutes, MetricsAreTextFormat) {
   const http::Response response = get("/metrics");
   EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_NE(response.body.find("# TYPE sensus_api_live_clients gauge"), std::string::npos);
+  EXPECT_NE(response.body.find("# TYPE sensus_api_bodies_rejected_total counter"), std::string::npos);
 }
 
 TEST_F(HealthRoutes, ProbesIgnoreTheQuery) {
