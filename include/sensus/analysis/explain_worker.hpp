@@ -20,7 +20,7 @@ namespace sensus::analysis {
 struct EvidenceOptions {
   std::chrono::milliseconds window_before{15 * 60'000};  ///< Of the alert's start.
   std::chrono::milliseconds window_after{5 * 60'000};
-  std::int64_t anomalies_max = 50;
+  std::int64_t anomalies_max = 100;
   std::int64_t alerts_max = 50;
 };
 void describe(config::Section& section, EvidenceOptions& options);
@@ -44,9 +44,11 @@ class ExplainWorker {
   ExplainWorker(const ExplainWorker&) = delete;
   ExplainWorker& operator=(const ExplainWorker&) = delete;
 
-  /// Handler of the alerts topic.
+  /// Handler of the alerts topic. An Error (storage away) leaves the whole batch pending; doing it again has no second effect.
   [[nodiscard]] runtime::Async<std::vector<stream::Disposition>> handle_alerts(std::vector<stream::Entry> entries);
-  /// Handler of the explanations topic; takes as long as the LLM does.
+  /// Handler of the explanations topic; takes as long as the LLM does: at most llm time_limit plus one call with all its attempts. An entry
+  /// that cannot be answered now (Ollama away, breaker open) goes back to the outbox for a while, so an outage costs no deliveries; beyond
+  /// llm.queue_limit or llm.request_age_max it is finished and counted; one whose answers are unusable is a dead letter.
   [[nodiscard]] runtime::Async<std::vector<stream::Disposition>> handle_explanations(std::vector<stream::Entry> entries);
 
  private:
