@@ -65,35 +65,13 @@ std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, 
   return body;
 }
 
-/// Says what of a batch was not stored as an alert; the rest is accepted.
-void report_gaps(const State& state, const http::Request& request, const model::AlertBatch& batch) {
-  if (batch.truncated_alerts > 0) {
-    state.alerts_truncated.inc(static_cast<double>(batch.truncated_alerts));
-    state.deps.log.throttled(telemetry::LogLevel::error, "alerts_truncated",
-                             "Alertmanager cut alerts off its notification: raise max_alerts of this webhook receiver",
-                             {{"truncated", batch.truncated_alerts},
-                              {"receiver", batch.receiver},
-                              {"peer", request.peer},
-                              {"request_id", request.id}});
-  }
-  if (!batch.quarantined.empty()) {
-    state.deps.log.throttled(telemetry::LogLevel::warning, "alerts_quarantined",
-                             "bad alerts were put aside: read the table quarantine for their bytes and reasons",
-                             {{"quarantined", batch.quarantined.size()},
-                              {"reason", batch.quarantined.front().code},
-                              {"peer", request.peer},
-                              {"request_id", request.id}});
-  }
-}
-
 Reply post_alerts(State& state, const http::Request& request) {
   auto batch = codec::parse_alerts_json(request.body, state.deps.clock.now(), state.deps.limits);
   if (!batch) {
     co_return refuse(state, request, state.alerts_rejected, "alerts_refused", batch.error());
   }
-  report_gaps(state, request, *batch);
   const std::size_t quarantined = batch->quarantined.size();
-  if (batch->arrivals.empty() && quarantined == 0) {
+  if (batch->arrivals.empty() && quarantined == 0 && batch->truncated_alerts == 0) {
     co_return http::Response::json(202, render_outcomes({}, 0));
   }
   auto accepting = state.deps.accept_alerts(request.deadline, kDefaultTenant, std::move(*batch));

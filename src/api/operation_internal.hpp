@@ -17,7 +17,6 @@ struct State {
   std::string openapi;  ///< Rendered once, when all routes are known.
   telemetry::Counter metrics_rejected;
   telemetry::Counter alerts_rejected;
-  telemetry::Counter alerts_truncated;
 };
 
 using Reply = boost::asio::awaitable<http::Response>;

@@ -21,8 +21,6 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .openapi = {},
       .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
-      .alerts_truncated = metrics.counter("sensus_api_alerts_truncated_total",
-                                          "Alerts that Alertmanager cut off its notifications (max_alerts)"),
   });
 }
 
