@@ -16,8 +16,8 @@ flat() { awk -f "$here/json.awk"; }
 pick() { awk -F'\t' -v path="$1" '$1 == path { print $2; exit }'; }
 
 post() { # PATH FILE: retries what the daemon asks to retry
-  local status attempt
-  for attempt in 1 2 3 4 5; do
+  local status
+  for _ in 1 2 3 4 5; do
     status=$(curl -sS --max-time 20 -o "$work/answer" -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@$2" "$url$1")
     [ "$status" != 202 ] || return 0
     [ "$status" = 503 ] || break
@@ -69,8 +69,7 @@ JSON
 }
 
 wait_for_analysis() {
-  local i
-  for i in $(seq 150); do
+  for _ in $(seq 150); do
     fetch "/api/v1/alerts/$1" | flat >"$work/alert.flat"
     [ -z "$(pick .analyses.0.id <"$work/alert.flat")" ] || return 0
     sleep 0.1

@@ -63,6 +63,7 @@ before=$(dpkg-query -W -f '${binary:Package}\n' | sort)
 
 fresh=$(comm -13 <(printf '%s\n' "$before") <(dpkg-query -W -f '${binary:Package}\n' | sort))
 if command -v systemctl >/dev/null && [ -n "$fresh" ]; then
+  # shellcheck disable=SC2086 # one word a package
   for unit in $(list_units $fresh); do
     case "$unit" in
       postgresql* | redis* | prometheus*) "${as_root[@]}" systemctl disable --quiet "$unit" 2>/dev/null || true ;;
