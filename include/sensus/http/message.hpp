@@ -3,6 +3,7 @@
 #include "sensus/core/deadline.hpp"
 #include "sensus/runtime/async.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,10 +21,16 @@ enum class Method { get, head, post, put, patch, del, options, other };
 class Headers {
  public:
   void add(std::string name, std::string value) { pairs_.emplace_back(std::move(name), std::move(value)); }
+  /// Replaces the first field of that name, or adds one.
   void set(std::string_view name, std::string value);
   /// The first value, or "".
   [[nodiscard]] std::string_view get(std::string_view name) const;
   [[nodiscard]] bool contains(std::string_view name) const;
+  /// The values of all fields of that name joined by ", ", as RFC 9110 5.3 reads them.
+  [[nodiscard]] std::string get_joined(std::string_view name) const;
+  [[nodiscard]] bool empty() const { return pairs_.empty(); }
+  [[nodiscard]] std::size_t size() const { return pairs_.size(); }
+  void clear() { pairs_.clear(); }
   [[nodiscard]] auto begin() const { return pairs_.begin(); }
   [[nodiscard]] auto end() const { return pairs_.end(); }
 

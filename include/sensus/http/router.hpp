@@ -3,7 +3,11 @@
 #include "sensus/http/message.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,6 +26,7 @@ struct Route {
 /// Exact segments win over {name}. GET also answers HEAD. **Threading**: filled at start, then read only.
 class Router {
  public:
+  /// A bug, checked: the same method and pattern twice, a pattern that does not begin with "/", no handler.
   void add(Route route);
   struct NotFound {};
   struct MethodNotAllowed {
@@ -35,7 +40,20 @@ class Router {
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
+  /// The pattern of one path with the routes of its methods, as indices into routes_.
+  struct Entry {
+    std::vector<std::string> segments;
+    std::vector<std::size_t> routes;
+  };
+  struct PathHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view path) const { return std::hash<std::string_view>{}(path); }
+  };
+  [[nodiscard]] const Route* pick(const Entry& entry, Method method) const;
+
   std::vector<Route> routes_;
+  std::unordered_map<std::string, Entry, PathHash, std::equal_to<>> exact_;
+  std::vector<Entry> with_params_;  ///< Most specific first.
 };
 
 }  // namespace sensus::http
