@@ -10,6 +10,10 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <utility>
 
@@ -41,7 +45,7 @@ Result<HostPort> split_address(const std::string& address) {
   const bool numeric = parts.port.size() <= 5 && parts.port.find_first_not_of("0123456789") == std::string::npos;
   if (!has_port || bare_ipv6 || !numeric || std::stoul(parts.port) > 65535) {
     return make_error(Errc::invalid_input,
-                      "listen address '" + address + "' is not host:port, [ipv6]:port or :port", "http.listen");
+                      "listen address '" + address + "' is not host:port, [ipv6]:port or :port", "server.listen");
   }
   return parts;
 }
@@ -49,11 +53,24 @@ Result<HostPort> split_address(const std::string& address) {
 Error cannot_listen(const std::string& address, const error_code& ec) {
   std::string hint;
   if (ec == asio::error::address_in_use) {
-    hint = "; another process has it: stop that one or choose another http.listen";
+    hint = "; another process has it: stop that one or choose another server.listen";
   } else if (ec == asio::error::access_denied) {
-    hint = "; ports below 1024 need CAP_NET_BIND_SERVICE: choose another http.listen";
+    hint = "; ports below 1024 need CAP_NET_BIND_SERVICE: choose another server.listen";
   }
-  return make_error(Errc::unavailable, "cannot listen on " + address + ": " + ec.message() + hint, "http.listen");
+  return make_error(Errc::unavailable, "cannot listen on " + address + ": " + ec.message() + hint, "server.listen");
+}
+
+/// A peer that vanished without a FIN is found even inside a quiet stream: by probes after a minute, or when what was sent to it stays
+/// unacknowledged for the write deadline (a small event fits the socket's buffer, so no write of ours would wait for it).
+void set_liveness(asio::ip::tcp::socket& socket, std::chrono::milliseconds unacknowledged_max) {
+  error_code ignored;
+  socket.set_option(asio::ip::tcp::socket::keep_alive(true), ignored);
+  const auto set = [fd = socket.native_handle()](int option, int value) {
+    ::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+  };
+  set(TCP_KEEPIDLE, 60);
+  set(TCP_KEEPINTVL, 10);
+  set(TCP_USER_TIMEOUT, static_cast<int>(unacknowledged_max.count()));
 }
 
 std::string render_endpoint(const asio::ip::tcp::endpoint& endpoint) {
@@ -143,7 +160,7 @@ runtime::Task Listener::run(std::shared_ptr<Listener> self) {
 
 runtime::Task Listener::pause_after(error_code failure) {
   core_->log.throttled(telemetry::LogLevel::error, "http_accept_failed",
-                       "cannot accept HTTP connections; raise LimitNOFILE or lower http.connections_max",
+                       "cannot accept HTTP connections; raise LimitNOFILE or lower server.connections_max",
                        {{"listen", local_endpoint_}, {"reason", failure.message()}});
   pause_.expires_after(backoff_.next());
   auto waiting = pause_.async_wait(asio::as_tuple(asio::deferred));
@@ -158,15 +175,14 @@ void Listener::admit(Tcp::socket socket) {
     return;
   }
   socket.set_option(Tcp::no_delay(true), ignored);
-  // A peer that vanished without a FIN is found even inside a long stream.
-  socket.set_option(Tcp::socket::keep_alive(true), ignored);
+  set_liveness(socket, core_->options.write_timeout);
   Session::start(core_, std::move(socket));
 }
 
 void Listener::reject(Tcp::socket& socket) {
   core_->metrics.rejected_connections_max.inc();
   core_->log.throttled(telemetry::LogLevel::warning, "http_connections_max",
-                       "HTTP connections are refused: all are taken; raise http.connections_max or find who holds them",
+                       "HTTP connections are refused: all are taken; raise server.connections_max or find who holds them",
                        {{"connections_max", core_->options.connections_max}});
   Response response = Response::problem(503, "overloaded", "Overloaded", "All connections are taken; try again later.");
   response.headers.add("Retry-After", "1");

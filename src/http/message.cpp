@@ -21,6 +21,8 @@ std::string_view to_string(Method method) {
   return "other";
 }
 
+void Headers::add(std::string name, std::string value) { pairs_.emplace_back(std::move(name), std::move(value)); }
+
 void Headers::set(std::string_view name, std::string value) {
   for (auto& [known, old] : pairs_) {
     if (iequals(known, name)) {

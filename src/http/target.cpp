@@ -154,7 +154,7 @@ std::string_view parse_target(std::string_view target, std::string& path, QueryP
   path.clear();
   query.clear();
   if (target == "*") {
-    path = "*";
+    path.push_back('*');
     return {};
   }
   std::string_view rest = target;

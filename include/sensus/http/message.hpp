@@ -20,7 +20,7 @@ enum class Method { get, head, post, put, patch, del, options, other };
 /// Name/value pairs in order of arrival; names compare without case.
 class Headers {
  public:
-  void add(std::string name, std::string value) { pairs_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value);
   /// Replaces the first field of that name, or adds one.
   void set(std::string_view name, std::string value);
   /// The first value, or "".
