@@ -81,7 +81,7 @@ void Link::on_read(const error_code& ec, std::size_t size) {
     return;
   }
   if (ec) {
-    close(make_error(Errc::unavailable, "Redis closed the connection: " + ec.message()));
+    close(make_error(Errc::unavailable, "Redis closed the connection: " + ec.message() + last_words()));
     return;
   }
   Result<> taken = reader_.feed(std::string_view(in_.data(), size));
@@ -96,6 +96,15 @@ void Link::on_read(const error_code& ec, std::size_t size) {
   if (open_) {
     read_more();
   }
+}
+
+/// A server that refuses a connection says why and hangs up.
+std::string Link::last_words() const {
+  if (expected_.empty() || expected_.front().waiter->replies.empty()) {
+    return {};
+  }
+  const Reply::ErrorText* error = expected_.front().waiter->replies.back().error();
+  return error != nullptr ? "; it said " + error->text.substr(0, 200) : std::string{};
 }
 
 Result<> Link::take_replies() {
@@ -150,11 +159,11 @@ void Link::write_more() {
     if (!self->open_) {
       return;
     }
-    if (ec) {
-      self->close(make_error(Errc::unavailable, "the connection to Redis was lost: " + ec.message()));
-      return;
+    // A failed write ends writing only: what the server said before it hung up ("max number of clients reached") is still to be read,
+    // and then the read ends the link. Should it not, the watchdog does.
+    if (!ec) {
+      self->write_more();
     }
-    self->write_more();
   };
   asio::async_write(socket_, asio::buffer(writing_), std::move(written));
 }

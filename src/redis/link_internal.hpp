@@ -65,6 +65,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_read(const boost::system::error_code& ec, std::size_t size);
   [[nodiscard]] Result<> take_replies();
   [[nodiscard]] Result<> deliver(Reply reply);
+  [[nodiscard]] std::string last_words() const;
   void write_more();
   void watch();
 

@@ -43,7 +43,12 @@ redis::Command render_dead(const std::string& key, const Entry& entry, std::int6
   return command;
 }
 
-redis::Command render_create(const std::string& key, const std::string& group) { return {"XGROUP", "CREATE", key, group, "0", "MKSTREAM"}; }
+/// `already_gone`: entries that were trimmed before there was a group. Told so, Redis counts the lag right from the start.
+redis::Command render_create(const std::string& key, const std::string& group, std::int64_t already_gone) {
+  return {"XGROUP", "CREATE", key, group, "0", "MKSTREAM", "ENTRIESREAD", std::to_string(already_gone)};
+}
+redis::Command render_exists(const std::string& key) { return {"EXISTS", key}; }
+std::vector<redis::Command> render_look(const std::string& key) { return {{"XINFO", "GROUPS", key}, {"XINFO", "STREAM", key}}; }
 redis::Command render_groups(const std::string& key) { return {"XINFO", "GROUPS", key}; }
 redis::Command render_repair(const std::string& key, const GroupState& group, std::int64_t lost) {
   return {"XGROUP", "SETID", key, group.name, group.last_delivered, "ENTRIESREAD", std::to_string(group.entries_read.value_or(0) + lost)};
@@ -72,8 +77,45 @@ runtime::Async<redis::Reply> Consumer::Impl::ask(Self self, redis::Command comma
   co_return reply;
 }
 
+runtime::Async<std::optional<std::int64_t>> Consumer::Impl::look_for_group(Self self) {
+  std::int64_t already_gone = 0;
+  redis::Command exists = render_exists(self->key);
+  Result<redis::Reply> there = co_await ask(self, std::move(exists));
+  if (!there) {
+    co_return std::move(there).error();
+  }
+  if (there->integer() == nullptr || *there->integer() == 0) {
+    co_return std::optional(already_gone);
+  }
+  std::vector<redis::Command> look = render_look(self->key);
+  const Deadline deadline = self->command_deadline();
+  Result<std::vector<redis::Reply>> seen = co_await self->client.pipeline(deadline, std::move(look));
+  if (!seen) {
+    co_return std::move(seen).error();
+  }
+  Result<std::vector<GroupState>> groups = parse_groups((*seen)[0]);
+  if (!groups) {
+    co_return std::move(groups).error();
+  }
+  const std::string& own = self->options.group;
+  const bool found = std::any_of(groups->begin(), groups->end(), [&own](const GroupState& group) { return group.name == own; });
+  if (found) {
+    co_return std::optional<std::int64_t>{};
+  }
+  already_gone = parse_trimmed((*seen)[1]);
+  co_return std::optional(already_gone);
+}
+
+/// Looks before it makes: XGROUP CREATE is refused by a full server even where there is nothing to create, and then nobody would drain it.
 runtime::Async<> Consumer::Impl::ensure_group(Self self) {
-  redis::Command command = render_create(self->key, self->options.group);
+  Result<std::optional<std::int64_t>> absent = co_await look_for_group(self);
+  if (!absent) {
+    co_return std::move(absent).error();
+  }
+  if (!*absent) {
+    co_return Result<>{};
+  }
+  redis::Command command = render_create(self->key, self->options.group, **absent);
   const Deadline deadline = self->command_deadline();
   Result<redis::Reply> reply = co_await self->client.command(deadline, std::move(command));
   if (!reply) {

@@ -22,8 +22,14 @@ constexpr std::int64_t kAloneAfter = 2;
 constexpr unsigned kTimeoutRepeats = 3;
 constexpr std::size_t kPoisonFieldMax = 4096;
 
+/// An identity for an entry that has none: from its place in the stream, negative so that it never meets an outbox row.
+EventId poison_id(const std::string& stream_id) {
+  const StreamId id = parse_stream_id(stream_id).value_or(StreamId{});
+  return -static_cast<EventId>((id.ms % 4'000'000'000'000'000U) * 1000 + id.seq % 1000) - 1;
+}
+
 /// What an entry that cannot be parsed looked like: its fields as JSON, cut, so that any bytes can be kept.
-model::Event describe_poison(model::Topic topic, const redis::Reply& fields) {
+model::Event describe_poison(model::Topic topic, const std::string& stream_id, const redis::Reply& fields) {
   nlohmann::json list = nlohmann::json::array();
   const redis::Reply::Array* parts = fields.array();
   for (std::size_t i = 0; parts != nullptr && i < parts->size() && i < 32; ++i) {
@@ -32,6 +38,7 @@ model::Event describe_poison(model::Topic topic, const redis::Reply& fields) {
     list.push_back(std::move(text));
   }
   model::Event event;
+  event.id = poison_id(stream_id);
   event.topic = topic;
   event.type = "poison";
   event.payload = nlohmann::json{{"fields", list}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -64,7 +71,8 @@ Sorted sort_entries(model::Topic topic, std::vector<RawEntry> raw) {
     if (event) {
       sorted.good.push_back(Entry{std::move(one.id), std::move(*event)});
     } else {
-      sorted.poison.push_back(Entry{std::move(one.id), describe_poison(topic, one.fields)});
+      model::Event poison = describe_poison(topic, one.id, one.fields);
+      sorted.poison.push_back(Entry{std::move(one.id), std::move(poison)});
     }
   }
   return sorted;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct Consumer::Impl {
 
   // Redis.
   static runtime::Async<redis::Reply> ask(Self self, redis::Command command);
+  /// nullopt: it is there. Else how many entries of the stream were trimmed already.
+  static runtime::Async<std::optional<std::int64_t>> look_for_group(Self self);
   static runtime::Async<> ensure_group(Self self);
   static runtime::Async<std::vector<RawEntry>> read_new(Self self, std::chrono::milliseconds block);
   static runtime::Async<std::vector<RawEntry>> read_own(Self self, std::string after);

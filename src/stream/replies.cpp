@@ -1,5 +1,6 @@
 #include "replies_internal.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -160,6 +161,11 @@ Result<std::optional<StreamId>> parse_last_generated(const Reply& reply) {
     return odd("XINFO STREAM");
   }
   return last;
+}
+
+std::int64_t parse_trimmed(const Reply& reply) {
+  const std::int64_t length = integer_field(reply, "length").value_or(0);
+  return std::max<std::int64_t>(integer_field(reply, "entries-added").value_or(length) - length, 0);
 }
 
 Result<std::vector<std::string>> parse_idle_consumers(const Reply& reply, std::int64_t idle_ms) {

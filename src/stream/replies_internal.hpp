@@ -53,6 +53,8 @@ struct GroupState {
 [[nodiscard]] Result<std::int64_t> parse_deliveries(const redis::Reply& reply);
 /// XINFO STREAM: last-generated-id; nullopt for a missing stream.
 [[nodiscard]] Result<std::optional<StreamId>> parse_last_generated(const redis::Reply& reply);
+/// XINFO STREAM: entries that were added and are no more; 0 when it does not say.
+[[nodiscard]] std::int64_t parse_trimmed(const redis::Reply& reply);
 
 /// Consumers of XINFO CONSUMERS that have nothing pending and were idle for at least `idle_ms`.
 [[nodiscard]] Result<std::vector<std::string>> parse_idle_consumers(const redis::Reply& reply, std::int64_t idle_ms);

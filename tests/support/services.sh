@@ -93,8 +93,9 @@ redis_signal() {
   # A pid of an earlier boot may belong to somebody else by now.
   grep -q redis-server "/proc/$pid/cmdline" 2>/dev/null || return 0
   kill "-$2" "$pid" 2>/dev/null || return 0
+  # By its command line: where nobody reaps orphans, kill -0 finds a dead one for ever.
   for _ in $(seq 200); do
-    kill -0 "$pid" 2>/dev/null || break
+    grep -q redis-server "/proc/$pid/cmdline" 2>/dev/null || break
     sleep 0.02
   done
   rm -f "$1/redis.pid" "$1/redis.sock"

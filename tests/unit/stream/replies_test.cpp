@@ -83,6 +83,12 @@ TEST(StreamReplies, LastGenerated) {
   EXPECT_EQ(*parse_last_generated(wire("-ERR no such key\r\n")), std::nullopt);
 }
 
+TEST(StreamReplies, Trimmed) {
+  EXPECT_EQ(parse_trimmed(flat({{"length", number(10)}, {"entries-added", number(25)}})), 15);
+  EXPECT_EQ(parse_trimmed(flat({{"length", number(10)}})), 0);
+  EXPECT_EQ(parse_trimmed(wire("-ERR no such key\r\n")), 0);
+}
+
 TEST(StreamReplies, ConsumersLeftOver) {
   redis::Reply::Array rows;
   rows.push_back(flat({{"name", text("old")}, {"pending", number(0)}, {"idle", number(5000)}}));
