@@ -21,7 +21,7 @@ OWNERS = {
     "yaml-cpp/": {"config"},
     "spdlog/": {"telemetry"},
     "prometheus/": {"telemetry"},
-    "nlohmann/": {"codec", "llm", "analysis", "api", "app", "ingest"},
+    "nlohmann/": {"codec", "storage", "stream", "llm", "analysis", "api", "app"},
     "curl/": {"webclient"},
     "zlib.h": {"http"},
     "sodium": {"model"},
