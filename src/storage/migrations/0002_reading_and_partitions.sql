@@ -74,7 +74,7 @@ begin
     if to_regclass('sensus.' || part) is null then
       lower_bound := d::timestamp at time zone 'UTC';
       upper_bound := (d + 1)::timestamp at time zone 'UTC';
-      execute format('create table %I (like sample_batches including defaults including comments)', part);
+      execute format('create table %I (like sample_batches including defaults including compression)', part);
       if exists (select from sample_batches_default x where x.t_min >= lower_bound and x.t_min < upper_bound) then
         lock table sample_batches_default in access exclusive mode;
         execute format('with moved as (delete from sample_batches_default where t_min >= %L and t_min < %L returning *) '
