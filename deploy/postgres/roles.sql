@@ -1,18 +1,34 @@
--- For administrators who do not let Sensus create its roles. Run once a cluster as a superuser:
---   psql -v ON_ERROR_STOP=1 -f deploy/postgres/roles.sql
--- then once for the database (here "sensus") the lines at the end. Passwords are set apart, e.g. \password sensus_app.
+-- The roles of a Sensus database. Run once a cluster by a superuser, before the first start, then
+--   CREATE DATABASE sensus OWNER sensus_owner;
+-- Roles come without a password: set one (ALTER ROLE ... PASSWORD) or let pg_hba.conf decide who may be whom.
+-- Harmless to run again. `sensusd --embedded` runs it through `postgres --single -j`, which takes an empty line after a semicolon
+-- as the end of a statement: keep one between statements and none inside them.
 
--- Owns the schema; migrations run as it. Nobody logs in as it.
-create role sensus_owner nologin;
--- The daemon: reads and writes rows, has no DDL and owns nothing.
-create role sensus_app login;
--- Grafana: reads the views metrics, alert_episodes, analyses and the function sensus.samples.
-create role sensus_grafana login;
--- The login of database.migration_url; any member of sensus_owner will do.
-create role sensus_migrate login;
-grant sensus_owner to sensus_migrate;
+-- Owns the schema and applies migrations; the daemon connects as it only to migrate.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sensus_owner') THEN
+    CREATE ROLE sensus_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+  END IF;
+END
+$$;
 
--- In the database:
---   create database sensus;
---   grant create on database sensus to sensus_migrate;
---   alter database sensus set search_path = sensus, public;
+-- The daemon: reads and writes rows, owns nothing, runs no DDL.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sensus_app') THEN
+    CREATE ROLE sensus_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+  END IF;
+END
+$$;
+
+-- Dashboards: reads views, with a limit on what a panel may cost.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sensus_grafana') THEN
+    CREATE ROLE sensus_grafana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    ALTER ROLE sensus_grafana SET statement_timeout = '30s';
+    ALTER ROLE sensus_grafana SET default_transaction_read_only = on;
+  END IF;
+END
+$$;

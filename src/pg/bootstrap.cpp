@@ -13,6 +13,11 @@ begin
     if not exists (select from pg_roles where rolname = wanted.name) then
       begin
         execute format('create role %I %s', wanted.name, wanted.kind);
+        if wanted.name = 'sensus_grafana' then
+          -- A limit on what a panel may cost.
+          alter role sensus_grafana set statement_timeout = '30s';
+          alter role sensus_grafana set default_transaction_read_only = on;
+        end if;
       exception
         when duplicate_object or unique_violation then null;
         when insufficient_privilege then

@@ -100,6 +100,17 @@ TEST(Migrate, APlainOwnerOfTheDatabaseMayMigrate) {
   EXPECT_EQ(db.admin_value("select tableowner from pg_tables where schemaname = 'sensus' and tablename = 'a'"), "sensus_owner");
 }
 
+TEST(Migrate, TheOwnerItselfMayMigrateItsDatabase) {
+  TestDatabase db(false);
+  ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), {}, kSilent).has_value()) << "makes the roles";
+  db.admin("drop schema sensus cascade; alter database " + db.name() + " owner to sensus_owner; alter role sensus_owner login");
+  pg::Options options = db.owner_options();
+  options.migration_url.replace(options.migration_url.find("user=postgres"), 13, "user=sensus_owner");
+  const auto version = pg::migrate_blocking(options, kTwo, kSilent);
+  ASSERT_TRUE(version.has_value()) << version.error().message;
+  EXPECT_EQ(db.admin_value("select applied_by from sensus.schema_migrations limit 1"), "sensus_owner");
+}
+
 TEST(Migrate, WithoutAMigrationUrlNothingIsMigrated) {
   TestDatabase db(false);
   const auto refused = pg::migrate_blocking(db.options(), kTwo, kSilent);
