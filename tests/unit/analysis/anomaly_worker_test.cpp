@@ -27,7 +27,8 @@ runtime::Task make_rig(std::unique_ptr<Rig>& rig, AnomalyOptions options, Series
 
 CORO_TEST(AnomalyWorker, LearnsThePastAndFlagsAFault) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 2);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 2);
   std::vector<codec::StepPoint> points{{1, minute(kPast), 400}, {2, minute(kPast), healthy(kPast, 2)}};
   std::vector<stream::Entry> entries = one(entry(11, points));
   const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
@@ -49,7 +50,8 @@ CORO_TEST(AnomalyWorker, LearnsThePastAndFlagsAFault) {
 
 CORO_TEST(AnomalyWorker, LoadsThePastOfManySeriesInOneQueryStrictlyBeforeTheBatch) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {.history = std::chrono::hours{1}}, 3);
+  const AnomalyOptions options{.history = std::chrono::hours{1}};
+  co_await make_rig(rig, options, 3);
   std::vector<codec::StepPoint> points;
   for (const SeriesId id : {1, 2, 3}) {
     points.push_back({id, minute(kPast), healthy(kPast, id)});
@@ -68,7 +70,8 @@ CORO_TEST(AnomalyWorker, LoadsThePastOfManySeriesInOneQueryStrictlyBeforeTheBatc
 
 CORO_TEST(AnomalyWorker, KeepsDetectorsBetweenBatches) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   for (std::size_t i = 0; i < 3; ++i) {
     const double value = i < 2 ? healthy(kPast + i, 1) : 400;
     std::vector<stream::Entry> entries = one(entry(static_cast<EventId>(i + 1), {{1, minute(kPast + i), value}}));
@@ -82,7 +85,8 @@ CORO_TEST(AnomalyWorker, KeepsDetectorsBetweenBatches) {
 
 CORO_TEST(AnomalyWorker, ScoresTheStepsOfSeveralEntriesInTimeOrder) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   std::vector<stream::Entry> entries = one(entry(21, {{1, minute(kPast + 1), 400}}));
   entries.push_back(entry(20, {{1, minute(kPast), 400}}));
   const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
@@ -93,7 +97,8 @@ CORO_TEST(AnomalyWorker, ScoresTheStepsOfSeveralEntriesInTimeOrder) {
 
 CORO_TEST(AnomalyWorker, ARedeliveredEntryIsAcknowledgedWithoutASecondEffect) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   for (int round = 0; round < 2; ++round) {
     std::vector<stream::Entry> entries = one(entry(11, {{1, minute(kPast), 400}}));
     const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
@@ -106,7 +111,8 @@ CORO_TEST(AnomalyWorker, ARedeliveredEntryIsAcknowledgedWithoutASecondEffect) {
 
 CORO_TEST(AnomalyWorker, MalformedPayloadsGoToTheDeadLettersAndTheRestIsScored) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   std::vector<stream::Entry> entries = one(entry(1, std::string("not json")));
   entries.push_back(entry(2, {{1, minute(kPast), 400}}));
   entries.push_back(entry(3, std::string(R"({"tenant":1,"step_s":60,"points":[["x"]]})")));
@@ -119,7 +125,8 @@ CORO_TEST(AnomalyWorker, MalformedPayloadsGoToTheDeadLettersAndTheRestIsScored) 
 
 CORO_TEST(AnomalyWorker, AFailedStoreIsTriedAgainWithTheSameResult) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   rig->analyses.failures.push_back(make_error(Errc::unavailable, "PostgreSQL is away"));
   std::vector<stream::Entry> first = one(entry(11, {{1, minute(kPast), 400}}));
   const Result<Dispositions> failed = co_await rig->worker->handle(std::move(first));
@@ -146,7 +153,8 @@ CORO_TEST(AnomalyWorker, AFailedStoreIsTriedAgainWithTheSameResult) {
 
 CORO_TEST(AnomalyWorker, AFailedHistoryLeavesTheEntryPendingAndItsStepsAreScoredLater) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   rig->samples.failures.push_back(make_error(Errc::timeout, "too slow"));
   std::vector<stream::Entry> first = one(entry(11, {{1, minute(kPast), 400}}));
   const Result<Dispositions> failed = co_await rig->worker->handle(std::move(first));
@@ -164,7 +172,8 @@ CORO_TEST(AnomalyWorker, AFailedHistoryLeavesTheEntryPendingAndItsStepsAreScored
 
 CORO_TEST(AnomalyWorker, AnUnreadablePastMakesTheDetectorLearnFromNowOn) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   rig->samples.failures.push_back(make_error(Errc::internal, "no such function"));
   std::vector<codec::StepPoint> points;
   for (std::size_t i = 0; i < 60; ++i) {
@@ -180,7 +189,8 @@ CORO_TEST(AnomalyWorker, AnUnreadablePastMakesTheDetectorLearnFromNowOn) {
 
 CORO_TEST(AnomalyWorker, OneEventThatCannotBeStoredDoesNotHoldUpTheOthers) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 2);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 2);
   rig->analyses.poison.insert(11);
   std::vector<stream::Entry> entries = one(entry(11, {{1, minute(kPast), 400}}));
   entries.push_back(entry(12, {{2, minute(kPast), 400}}));
@@ -194,7 +204,8 @@ CORO_TEST(AnomalyWorker, OneEventThatCannotBeStoredDoesNotHoldUpTheOthers) {
 
 CORO_TEST(AnomalyWorker, SeriesBeyondTheLimitAreAcknowledgedUnscored) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {.series_max = 1}, 2);
+  const AnomalyOptions options{.series_max = 1};
+  co_await make_rig(rig, options, 2);
   std::vector<codec::StepPoint> points{{1, minute(kPast), 400}, {2, minute(kPast), 400}};
   std::vector<stream::Entry> entries = one(entry(11, points));
   const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
@@ -213,7 +224,8 @@ CORO_TEST(AnomalyWorker, SeriesBeyondTheLimitAreAcknowledgedUnscored) {
 
 CORO_TEST(AnomalyWorker, WithoutACpuPoolTheBatchStaysPending) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 1);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
   rig->cpu.stop_blocking();
   std::vector<stream::Entry> entries = one(entry(11, {{1, minute(kPast), 400}}));
   const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
@@ -223,7 +235,8 @@ CORO_TEST(AnomalyWorker, WithoutACpuPoolTheBatchStaysPending) {
 
 CORO_TEST(AnomalyWorker, AnEmptyBatchIsFinished) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {}, 0);
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 0);
   std::vector<stream::Entry> entries = one(entry(11, std::vector<codec::StepPoint>{}));
   const Result<Dispositions> done = co_await rig->worker->handle(std::move(entries));
   CO_ASSERT_OK(done);
@@ -237,7 +250,8 @@ CORO_TEST(AnomalyWorker, AnEmptyBatchIsFinished) {
 
 CORO_TEST(AnomalyWorker, ManySeriesAreLearnedInChunks) {
   std::unique_ptr<Rig> rig;
-  co_await make_rig(rig, {.trees = 10, .subsample = 16}, 0);
+  const AnomalyOptions options{.trees = 10, .subsample = 16};
+  co_await make_rig(rig, options, 0);
   std::vector<codec::StepPoint> points;
   for (SeriesId id = 1; id <= 250; ++id) {
     points.push_back({id, minute(kPast), 1});
