@@ -9,7 +9,7 @@ namespace sensus::codec {
 namespace {
 
 // A resolve may close an episode that began before the window: alerts do fire for months.
-constexpr std::chrono::hours kLongestEpisode{24 * 366};
+constexpr std::chrono::milliseconds kLongestEpisode = std::chrono::hours{24 * 366};
 
 /// Go's zero time, which Alertmanager sends for "no end".
 bool is_zero_time(Timestamp t) {

@@ -16,8 +16,8 @@ struct InputLimits {
   std::size_t label_value_bytes_max = 4096;
   std::size_t annotation_value_bytes_max = 65536;
   std::size_t metric_name_bytes_max = 255;
-  std::chrono::hours past_window = std::chrono::hours{24 * 30};
-  std::chrono::minutes future_window = std::chrono::minutes{10};
+  std::chrono::milliseconds past_window = std::chrono::hours{24 * 30};
+  std::chrono::milliseconds future_window = std::chrono::minutes{10};
 };
 
 /// `field` is the path used in errors, e.g. "alerts[3].labels". Text is valid UTF-8 without NUL; names are not empty.

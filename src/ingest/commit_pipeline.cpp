@@ -1,0 +1,326 @@
+#include "commit_pipeline_internal.hpp"
+
+#include <algorithm>
+#include <boost/asio/append.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace asio = boost::asio;
+
+namespace sensus::ingest {
+namespace {
+
+// So that one transaction stays short; the rest goes with the next flush.
+constexpr std::size_t kPointsPerFlush = 20'000;
+constexpr runtime::BackoffOptions kPause{std::chrono::milliseconds{100}, std::chrono::milliseconds{1000}};
+
+double as_double(std::size_t n) { return static_cast<double>(n); }
+
+std::chrono::seconds whole_seconds(std::chrono::milliseconds step) { return std::chrono::ceil<std::chrono::seconds>(step); }
+
+}  // namespace
+
+CommitPipeline::CommitPipeline(Deps deps, const Options& options)
+    : executor_(deps.executor),
+      clock_(deps.clock),
+      log_(std::move(deps.log)),
+      instruments_(deps.instruments),
+      on_outbox_(std::move(deps.on_outbox)),
+      options_(options),
+      cache_(static_cast<std::size_t>(options.series_cache_max)),
+      steps_(whole_seconds(options.analysis_step), options.step_grace),
+      feed_(steps_),
+      sweep_timer_(executor_),
+      pause_timer_(executor_),
+      backoff_(kPause),
+      idle_(executor_),
+      evictions_(instruments_.cache_evictions),
+      late_(instruments_.step_late_samples),
+      dropped_(instruments_.step_points_dropped),
+      writer_(executor_, std::move(deps.writer)) {}
+
+runtime::Async<> CommitPipeline::commit(Deadline deadline, TenantId tenant, model::SampleBatch batch) {
+  // `this` outlives the wait: the caller holds a shared_ptr to it.
+  if (auto refused = admit(batch); !refused) {
+    co_return std::move(refused).error();
+  }
+  const Deadline until = min(deadline, Deadline::after(options_.commit_timeout));
+  Gathering& gathering = gathering_for(tenant, batch.size());
+  const std::size_t bytes_before = gathering.rows.bytes();
+  const FlushBuilder::Lookups lookups = gathering.rows.append(batch, cache_);
+  instruments_.cache_hits.inc(as_double(lookups.hits));
+  instruments_.cache_misses.inc(as_double(lookups.misses));
+  queued_bytes_ += gathering.rows.bytes() - bytes_before;
+  queued_rows_ += batch.size();
+  batch = {};
+  auto initiation = [this, &gathering, until](auto handler) {
+    add_waiter(gathering, std::move(handler), until);
+    pump();
+  };
+  Result<> result = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<>)>(initiation, asio::use_awaitable);
+  co_return result;
+}
+
+Result<> CommitPipeline::admit(const model::SampleBatch& batch) {
+  if (stopping_) {
+    instruments_.metrics.refuse(Instruments::Refusal::stopping);
+    return make_error(Errc::cancelled, "the daemon is shutting down: send again");
+  }
+  // A single body over the limit is taken when nothing else waits, or it could never be sent.
+  if (queued_bytes_ > 0 && queued_bytes_ + batch.memory_bytes() > options_.queue_limit.bytes) {
+    instruments_.metrics.refuse(Instruments::Refusal::overloaded);
+    log_.throttled(telemetry::LogLevel::warning, "queue_full",
+                   "the queue of samples is full: senders get 503 and retry; if it lasts, the database is too slow (or raise ingest.queue_limit)",
+                   {{"queued_bytes", queued_bytes_}, {"queued_rows", queued_rows_}});
+    return make_error(Errc::overloaded, "too many samples wait for their commit: send again");
+  }
+  return {};
+}
+
+CommitPipeline::Gathering& CommitPipeline::gathering_for(TenantId tenant, std::size_t rows) {
+  const auto max = static_cast<std::size_t>(options_.flush_rows_max);
+  for (auto at = queue_.rbegin(); at != queue_.rend(); ++at) {
+    if (at->rows.tenant() == tenant) {
+      if (at->rows.rows() == 0 || at->rows.rows() + rows <= max) {
+        return *at;
+      }
+      break;
+    }
+  }
+  return queue_.emplace_back(tenant);
+}
+
+void CommitPipeline::add_waiter(Gathering& gathering, Handler handler, Deadline deadline) {
+  gathering.waiters.push_back({std::move(handler), deadline.at()});
+  arm_sweep(deadline.at());
+}
+
+void CommitPipeline::pump() {
+  if (writing_ || paused_) {
+    return;
+  }
+  std::unique_ptr<FlushJob> job = next_job();
+  if (!job) {
+    return;
+  }
+  writing_ = true;
+  job->deadline = Deadline::after(options_.commit_timeout);
+  job->step = steps_.step();
+  writer_.start(std::move(job), [weak = weak_from_this()](std::unique_ptr<FlushJob> done) {
+    if (const auto self = weak.lock()) {
+      self->finished(std::move(done));
+    }
+  });
+}
+
+std::unique_ptr<FlushJob> CommitPipeline::next_job() {
+  const auto points_tenant = steps_.next_tenant();
+  const bool points_due = points_tenant && std::chrono::steady_clock::now() >= points_not_before_;
+  auto job = std::make_unique<FlushJob>();
+  if (points_due && (points_alone_ || queue_.empty())) {
+    job->flush.tenant = *points_tenant;
+    job->points = steps_.take(*points_tenant, kPointsPerFlush);
+    return job;
+  }
+  if (queue_.empty()) {
+    return nullptr;
+  }
+  Gathering gathering = std::move(queue_.front());
+  queue_.pop_front();
+  running_bytes_ = gathering.rows.bytes();
+  running_rows_ = gathering.rows.rows();
+  running_waiters_ = std::move(gathering.waiters);
+  job->flush = gathering.rows.take();
+  if (points_due && *points_tenant == job->flush.tenant) {
+    job->points = steps_.take(*points_tenant, kPointsPerFlush);
+  }
+  return job;
+}
+
+void CommitPipeline::finished(std::unique_ptr<FlushJob> job) {
+  writing_ = false;
+  queued_bytes_ -= std::exchange(running_bytes_, 0);
+  queued_rows_ -= std::exchange(running_rows_, 0);
+  std::vector<Waiter> waiters = std::exchange(running_waiters_, {});
+  instruments_.flush_rows.observe(as_double(job->flush.rows.size()));
+  instruments_.flush_seconds.observe(std::chrono::duration<double>(job->took).count());
+  if (job->result && job->result->new_series.size() != job->flush.new_series.size()) {
+    job->result = make_error(Errc::internal, "the writer named another number of series than it was asked for");
+  }
+  Result<> outcome{};
+  if (job->result) {
+    succeeded(*job);
+  } else {
+    outcome = job->result.error();
+    failed(*job, job->result.error());
+  }
+  // The writer first: it works while the waiters are resumed.
+  pump();
+  resume(std::move(waiters), outcome);
+  refresh_gauges();
+  if (!writing_) {
+    idle_.notify();
+  }
+}
+
+void CommitPipeline::succeeded(FlushJob& job) {
+  const storage::SampleFlush& flush = job.flush;
+  for (std::size_t i = 0; i < flush.new_series.size(); ++i) {
+    cache_.insert(flush.tenant, flush.new_series[i], job.result->new_series[i]);
+  }
+  feed_.committed(flush.tenant, flush.rows, job.result->new_series, clock_.now());
+  instruments_.metrics_received.inc(as_double(flush.rows.size()));
+  backoff_.reset();
+  failure_.reset();
+  if (!job.points.empty()) {
+    points_alone_ = false;
+    instruments_.step_points.inc(as_double(job.points.size()));
+    on_outbox_();
+  }
+}
+
+void CommitPipeline::failed(FlushJob& job, const Error& error) {
+  instruments_.flush_failures(error.code).inc();
+  failure_ = error;
+  log_.throttled(telemetry::LogLevel::error, "flush_failed",
+                 "samples could not be committed: senders get 503 and retry; check PostgreSQL",
+                 {{"code", to_string(error.code)}, {"error", error.message}, {"rows", job.flush.rows.size()}, {"points", job.points.size()}});
+  const std::chrono::milliseconds delay = backoff_.next();
+  if (!job.points.empty()) {
+    steps_.give_back(job.flush.tenant, job.points);
+    points_alone_ = true;
+    points_not_before_ = std::chrono::steady_clock::now() + delay;
+  }
+  if (error.code == Errc::unavailable) {
+    pause(delay);
+  }
+}
+
+void CommitPipeline::resume(std::vector<Waiter> waiters, const Result<>& result) {
+  for (Waiter& waiter : waiters) {
+    if (waiter.handler) {
+      // One turn of the reactor each, so that hundreds of answers do not hold up everything else.
+      asio::post(executor_, asio::append(std::move(waiter.handler), result));
+    }
+  }
+}
+
+void CommitPipeline::arm_sweep(Deadline::TimePoint at) {
+  if (sweep_at_ && *sweep_at_ <= at) {
+    return;
+  }
+  sweep_at_ = at;
+  sweep_timer_.expires_at(at);
+  sweep_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    if (const auto self = weak.lock(); self && !ec) {
+      self->sweep();
+    }
+  });
+}
+
+void CommitPipeline::sweep() {
+  sweep_at_.reset();
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<Waiter> expired;
+  std::optional<Deadline::TimePoint> next;
+  const auto collect = [&](std::vector<Waiter>& waiters) {
+    for (Waiter& waiter : waiters) {
+      if (waiter.handler && waiter.deadline <= now) {
+        instruments_.metrics.refuse(Instruments::Refusal::timeout);
+        // The rows stay in their flush: a late commit is a duplicate of the sender's retry, and reads show it once.
+        // Moved by construction: assignment of any_completion_handler is broken in Boost 1.81 (it wraps itself, and crashes when empty).
+        expired.push_back({std::move(waiter.handler), waiter.deadline});
+      } else if (waiter.handler) {
+        next = next ? std::min(*next, waiter.deadline) : waiter.deadline;
+      }
+    }
+  };
+  collect(running_waiters_);
+  for (Gathering& gathering : queue_) {
+    collect(gathering.waiters);
+  }
+  if (next) {
+    arm_sweep(*next);
+  }
+  resume(std::move(expired), make_error(Errc::timeout, "the database did not commit in time: send again"));
+}
+
+void CommitPipeline::pause(std::chrono::milliseconds delay) {
+  paused_ = true;
+  pause_timer_.expires_after(delay);
+  pause_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    const auto self = weak.lock();
+    if (self && !ec) {
+      self->paused_ = false;
+      self->pump();
+    }
+  });
+}
+
+telemetry::HealthReport CommitPipeline::health() const {
+  using telemetry::HealthState;
+  if (failure_) {
+    return {HealthState::failed, "samples cannot be stored (" + failure_->message + "): senders get 503 and retry"};
+  }
+  if (queued_bytes_ > options_.queue_limit.bytes / 5 * 4) {
+    return {HealthState::degraded, "the queue of samples is over 80 % full: the database is slower than the senders"};
+  }
+  return {};
+}
+
+runtime::Async<> CommitPipeline::drain(Deadline deadline) {
+  stopping_ = true;
+  pump();
+  while ((writing_ || !queue_.empty()) && !deadline.expired()) {
+    static_cast<void>(co_await idle_.wait(deadline));
+  }
+  if (!writing_ && queue_.empty()) {
+    co_return Result<>{};
+  }
+  const Error error = make_error(Errc::cancelled, "the daemon stopped before the commit: send again");
+  fail_everyone(error);
+  if (writing_) {
+    writer_.cancel();
+  }
+  const Deadline last = Deadline::after(std::chrono::seconds{2});
+  while (writing_ && !last.expired()) {
+    static_cast<void>(co_await idle_.wait(last));
+  }
+  co_return make_error(Errc::timeout, "samples waited when the time to stop was over; their senders were told to retry");
+}
+
+void CommitPipeline::fail_everyone(const Error& error) {
+  resume(std::exchange(running_waiters_, {}), error);
+  for (Gathering& gathering : std::exchange(queue_, {})) {
+    queued_bytes_ -= gathering.rows.bytes();
+    queued_rows_ -= gathering.rows.rows();
+    resume(std::move(gathering.waiters), error);
+  }
+}
+
+void CommitPipeline::close() {
+  stopping_ = true;
+  sweep_timer_.cancel();
+  pause_timer_.cancel();
+  if (writing_) {
+    writer_.cancel();
+  }
+  writer_.join();
+  // Dropping a handler ends its coroutine, which may own the last reference but one to this.
+  const std::vector<Waiter> dropped = std::exchange(running_waiters_, {});
+  const std::deque<Gathering> queued = std::exchange(queue_, {});
+}
+
+void CommitPipeline::refresh_gauges() {
+  instruments_.queue_bytes.set(as_double(queued_bytes_));
+  instruments_.queue_rows.set(as_double(queued_rows_));
+  instruments_.cache_entries.set(as_double(cache_.size()));
+  instruments_.step_series.set(as_double(steps_.series()));
+  instruments_.step_points_waiting.set(as_double(steps_.closed()));
+  evictions_.follow(cache_.evictions());
+  late_.follow(steps_.late() + feed_.overflowed());
+  dropped_.follow(steps_.dropped());
+}
+
+}  // namespace sensus::ingest

@@ -1,0 +1,147 @@
+#include "step_accumulators_internal.hpp"
+
+#include <algorithm>
+
+namespace sensus::ingest {
+
+StepAccumulators::StepAccumulators(std::chrono::seconds step, std::chrono::milliseconds grace, std::size_t closed_max)
+    : step_(step), grace_(grace), closed_max_(closed_max) {}
+
+Timestamp StepAccumulators::step_start(Timestamp time) const {
+  if (step_ == std::chrono::seconds{0}) {
+    return time;
+  }
+  const std::int64_t step_us = std::chrono::microseconds{step_}.count();
+  const std::int64_t us = to_unix_us(time);
+  const std::int64_t into = (us % step_us + step_us) % step_us;
+  return from_unix_us(us - into);
+}
+
+void StepAccumulators::add(TenantId tenant, SeriesId series, Timestamp time, double value, Timestamp now) {
+  if (step_ == std::chrono::seconds{0}) {
+    push_closed({tenant, {series, time, value}});
+    return;
+  }
+  const Timestamp start = step_start(time);
+  const auto [at, fresh] = states_.try_emplace(series);
+  State& state = at->second;
+  state.tenant = tenant;
+  if (fresh) {
+    state.visit_at = Timestamp::max();
+    open(state, series, start, value, now);
+    return;
+  }
+  if (start < state.start || (start == state.start && state.count == 0)) {
+    ++late_;
+    return;
+  }
+  if (start == state.start) {
+    ++state.count;
+    // Each term is divided on its own: the sum of two large values would be infinite.
+    state.mean += value / state.count - state.mean / state.count;
+    state.last_arrival = now;
+    return;
+  }
+  if (state.count != 0) {
+    close(state, series);
+  }
+  open(state, series, start, value, now);
+}
+
+void StepAccumulators::open(State& state, SeriesId series, Timestamp start, double value, Timestamp now) {
+  state.start = start;
+  state.mean = value;
+  state.count = 1;
+  state.last_arrival = now;
+  if (due(state) < state.visit_at) {
+    schedule(state, series, due(state));
+  }
+}
+
+void StepAccumulators::close(State& state, SeriesId series) {
+  push_closed({state.tenant, {series, state.start, state.mean}});
+  state.count = 0;
+}
+
+void StepAccumulators::push_closed(const ClosedPoint& point) {
+  if (closed_.size() >= closed_max_) {
+    closed_.pop_front();
+    ++dropped_;
+  }
+  closed_.push_back(point);
+}
+
+Timestamp StepAccumulators::due(const State& state) const {
+  if (state.count == 0) {
+    return state.last_arrival + kIdleSteps * step_ + grace_;
+  }
+  return std::max(state.start + step_, state.last_arrival) + grace_;
+}
+
+void StepAccumulators::schedule(State& state, SeriesId series, Timestamp at) {
+  state.visit_at = std::chrono::ceil<std::chrono::seconds>(at);
+  agenda_[state.visit_at].push_back(series);
+}
+
+bool StepAccumulators::close_due(Timestamp now, std::size_t visits_max) {
+  std::size_t visits = 0;
+  while (!agenda_.empty() && agenda_.begin()->first <= now) {
+    const Timestamp entry = agenda_.begin()->first;
+    // A visit may add to the agenda, but never at or before `now` for this series again.
+    std::vector<SeriesId>& due_series = agenda_.begin()->second;
+    while (!due_series.empty()) {
+      if (visits++ == visits_max) {
+        return true;
+      }
+      const SeriesId series = due_series.back();
+      due_series.pop_back();
+      visit(series, entry, now);
+    }
+    agenda_.erase(agenda_.begin());
+  }
+  return false;
+}
+
+void StepAccumulators::visit(SeriesId series, Timestamp entry, Timestamp now) {
+  const auto at = states_.find(series);
+  if (at == states_.end() || at->second.visit_at != entry) {
+    return;
+  }
+  State& state = at->second;
+  if (due(state) > now) {
+    schedule(state, series, due(state));
+    return;
+  }
+  if (state.count == 0) {
+    states_.erase(at);
+    return;
+  }
+  close(state, series);
+  // Strictly later than `now`, or a clock that jumped ahead would make this loop.
+  schedule(state, series, std::max(due(state), now + step_));
+}
+
+std::optional<TenantId> StepAccumulators::next_tenant() const {
+  return closed_.empty() ? std::nullopt : std::optional(closed_.front().tenant);
+}
+
+std::vector<codec::StepPoint> StepAccumulators::take(TenantId tenant, std::size_t max) {
+  std::vector<codec::StepPoint> out;
+  while (!closed_.empty() && closed_.front().tenant == tenant && out.size() < max) {
+    out.push_back(closed_.front().point);
+    closed_.pop_front();
+  }
+  return out;
+}
+
+void StepAccumulators::give_back(TenantId tenant, const std::vector<codec::StepPoint>& points) {
+  for (auto at = points.rbegin(); at != points.rend(); ++at) {
+    if (closed_.size() >= closed_max_) {
+      ++dropped_;
+      continue;
+    }
+    closed_.push_front({tenant, *at});
+  }
+}
+
+}  // namespace sensus::ingest

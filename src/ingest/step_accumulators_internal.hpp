@@ -1,0 +1,77 @@
+#pragma once
+
+#include "sensus/codec/model_json.hpp"
+#include "sensus/core/ids.hpp"
+#include "sensus/core/time.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace sensus::ingest {
+
+/// Means of analysis steps: one accumulator a series for the step that is open, so that what is published grows with the number of
+/// series and not of samples. A step closes when its series moves on, or `grace` after its end and after its last sample came. A closed
+/// step waits until it is taken. A step of zero makes every sample a point. Pure: time is an argument. **Threading**: reactor only.
+/// **Limits**: a series without samples for kIdleSteps steps is forgotten; at most `closed_max` points wait, then the oldest go.
+class StepAccumulators {
+ public:
+  static constexpr int kIdleSteps = 10;
+
+  StepAccumulators(std::chrono::seconds step, std::chrono::milliseconds grace, std::size_t closed_max = 2'000'000);
+
+  /// A committed sample. Late for a step that is closed, or older than the open one: counted only.
+  void add(TenantId tenant, SeriesId series, Timestamp time, double value, Timestamp now);
+  /// Closes what is due, looking at no more than `visits_max` series. True when there is more to do.
+  bool close_due(Timestamp now, std::size_t visits_max);
+
+  /// The tenant of the oldest closed point; nullopt when none waits.
+  [[nodiscard]] std::optional<TenantId> next_tenant() const;
+  /// The oldest closed points of one tenant.
+  [[nodiscard]] std::vector<codec::StepPoint> take(TenantId tenant, std::size_t max);
+  /// Points whose write failed go back to the front.
+  void give_back(TenantId tenant, const std::vector<codec::StepPoint>& points);
+
+  [[nodiscard]] std::chrono::seconds step() const { return step_; }
+  [[nodiscard]] Timestamp step_start(Timestamp time) const;
+  [[nodiscard]] std::size_t series() const { return states_.size(); }
+  [[nodiscard]] std::size_t closed() const { return closed_.size(); }
+  [[nodiscard]] std::uint64_t late() const { return late_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  struct State {
+    Timestamp start;         ///< Of the open step, or of the last closed one.
+    Timestamp last_arrival;
+    Timestamp visit_at;      ///< Where the agenda holds this series; other entries of it are stale.
+    double mean = 0;
+    std::uint32_t count = 0;  ///< 0 = closed.
+    TenantId tenant = kDefaultTenant;
+  };
+  struct ClosedPoint {
+    TenantId tenant;
+    codec::StepPoint point;
+  };
+
+  void open(State& state, SeriesId series, Timestamp start, double value, Timestamp now);
+  void close(State& state, SeriesId series);
+  void push_closed(const ClosedPoint& point);
+  void visit(SeriesId series, Timestamp entry, Timestamp now);
+  void schedule(State& state, SeriesId series, Timestamp at);
+  [[nodiscard]] Timestamp due(const State& state) const;
+
+  std::chrono::seconds step_;
+  std::chrono::milliseconds grace_;
+  std::size_t closed_max_;
+  std::unordered_map<SeriesId, State> states_;
+  std::map<Timestamp, std::vector<SeriesId>> agenda_;  ///< Keys are whole seconds, so there are few.
+  std::deque<ClosedPoint> closed_;
+  std::uint64_t late_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace sensus::ingest

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "sensus/codec/model_json.hpp"
+#include "sensus/runtime/async.hpp"
+#include "sensus/storage/samples.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace sensus::ingest {
+
+/// One group commit: rows, and closed analysis steps, which the writer thread renders into outbox events.
+struct FlushJob {
+  storage::SampleFlush flush;
+  std::vector<codec::StepPoint> points;
+  std::chrono::seconds step{0};
+  Deadline deadline = Deadline::never();
+  Duration took{};
+  Result<storage::FlushResult> result = storage::FlushResult{};
+};
+
+/// The thread that owns the SampleWriter. One job at a time; its end is posted to the reactor.
+/// **Threading**: reactor, except where the job runs. **Lifetime**: the destructor cancels a running write and joins.
+class WriterThread {
+ public:
+  static constexpr std::size_t kPointsPerEvent = 500;
+  using Done = std::function<void(std::unique_ptr<FlushJob>)>;
+
+  WriterThread(runtime::Executor reactor, std::unique_ptr<storage::SampleWriter> writer);
+  ~WriterThread();
+  WriterThread(const WriterThread&) = delete;
+  WriterThread& operator=(const WriterThread&) = delete;
+
+  /// **Pre**: no job is running. `done` runs on the reactor.
+  void start(std::unique_ptr<FlushJob> job, Done done);
+  /// Makes a running write fail.
+  void cancel() { writer_->cancel(); }
+  /// Waits for a running job. Idempotent; `start` may not follow.
+  void join();
+
+ private:
+  void run();
+  struct Order {
+    std::unique_ptr<FlushJob> job;
+    Done done;
+    runtime::Executor reply_to;  ///< Tracks work: while a write runs the reactor is not idle.
+  };
+  void execute(Order order);
+
+  runtime::Executor reactor_;
+  std::unique_ptr<storage::SampleWriter> writer_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Order order_;            ///< Under mutex_, as stopping_.
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sensus::ingest

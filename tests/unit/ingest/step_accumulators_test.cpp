@@ -1,0 +1,178 @@
+#include "ingest/step_accumulators_internal.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace sensus::ingest {
+namespace {
+
+constexpr TenantId kT = kDefaultTenant;
+constexpr std::size_t kAll = 1'000'000;
+const Timestamp kBase = parse_rfc3339("2026-06-01T12:00:00Z").value();
+
+Timestamp at(double second) { return kBase + std::chrono::microseconds{static_cast<std::int64_t>(second * 1e6)}; }
+
+class StepAccumulatorsTest : public testing::Test {
+ protected:
+  /// A sample that arrives as it was taken.
+  void add(SeriesId series, double second, double value) { steps.add(kT, series, at(second), value, at(second)); }
+  std::vector<codec::StepPoint> closed() { return steps.take(kT, kAll); }
+
+  StepAccumulators steps{60s, 10s};
+};
+
+TEST_F(StepAccumulatorsTest, AStepClosesWhenItsSeriesMovesOn) {
+  add(1, 0, 2);
+  add(1, 30, 4);
+  EXPECT_EQ(steps.closed(), 0U);
+  add(1, 60, 100);
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_EQ(points[0].series_id, 1);
+  EXPECT_EQ(points[0].time, at(0));
+  EXPECT_DOUBLE_EQ(points[0].value, 3);
+}
+
+TEST_F(StepAccumulatorsTest, AStepClosesGraceAfterItsEnd) {
+  add(1, 5, 7);
+  EXPECT_FALSE(steps.close_due(at(69), kAll));
+  EXPECT_EQ(steps.closed(), 0U);
+  EXPECT_FALSE(steps.close_due(at(70), kAll));
+  EXPECT_EQ(steps.closed(), 1U);
+  EXPECT_FALSE(steps.close_due(at(100), kAll));
+  EXPECT_EQ(steps.closed(), 1U) << "once";
+}
+
+TEST_F(StepAccumulatorsTest, OldSamplesKeepTheirStepOpenWhileTheyCome) {
+  // History posted in bulk: its steps ended long ago, yet a step is not closed between two of its samples.
+  steps.add(kT, 1, at(-7200), 1, at(0));
+  steps.add(kT, 1, at(-7190), 3, at(8));
+  EXPECT_FALSE(steps.close_due(at(15), kAll));
+  EXPECT_EQ(steps.closed(), 0U);
+  EXPECT_FALSE(steps.close_due(at(18), kAll));
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_EQ(points[0].time, at(-7200));
+  EXPECT_DOUBLE_EQ(points[0].value, 2);
+}
+
+TEST_F(StepAccumulatorsTest, LateSamplesAreCountedAndNotPublished) {
+  add(1, 0, 1);
+  add(1, 60, 1);
+  add(1, 30, 9);
+  EXPECT_EQ(steps.late(), 1U);
+  EXPECT_FALSE(steps.close_due(at(130), kAll));
+  add(1, 119, 9);
+  EXPECT_EQ(steps.late(), 2U);
+  add(1, 131, 5);
+  EXPECT_EQ(steps.late(), 2U);
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_DOUBLE_EQ(points[1].value, 1);
+}
+
+TEST_F(StepAccumulatorsTest, ASeriesGoesOnAfterAPause) {
+  add(1, 0, 1);
+  EXPECT_FALSE(steps.close_due(at(70), kAll));
+  add(1, 300, 2);
+  EXPECT_FALSE(steps.close_due(at(369), kAll));
+  EXPECT_EQ(steps.closed(), 1U);
+  EXPECT_FALSE(steps.close_due(at(370), kAll));
+  EXPECT_EQ(steps.closed(), 2U);
+}
+
+TEST_F(StepAccumulatorsTest, IdleSeriesAreForgotten) {
+  add(1, 0, 1);
+  EXPECT_FALSE(steps.close_due(at(70), kAll));
+  EXPECT_EQ(steps.series(), 1U);
+  EXPECT_FALSE(steps.close_due(at(609), kAll));
+  EXPECT_EQ(steps.series(), 1U);
+  EXPECT_FALSE(steps.close_due(at(5000), kAll));
+  EXPECT_EQ(steps.series(), 0U);
+}
+
+TEST_F(StepAccumulatorsTest, WorkIsCutIntoPieces) {
+  for (SeriesId series = 1; series <= 10; ++series) {
+    add(series, 0, 1);
+  }
+  EXPECT_TRUE(steps.close_due(at(100), 4));
+  EXPECT_EQ(steps.closed(), 4U);
+  EXPECT_TRUE(steps.close_due(at(100), 4));
+  EXPECT_FALSE(steps.close_due(at(100), 4));
+  EXPECT_EQ(steps.closed(), 10U);
+}
+
+TEST_F(StepAccumulatorsTest, LargeValuesDoNotOverflow) {
+  add(1, 0, 1.7e308);
+  add(1, 1, 1.7e308);
+  add(1, 2, 1.7e308);
+  add(1, 3, -1.7e308);
+  add(1, 60, 0);
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_TRUE(std::isfinite(points[0].value));
+  EXPECT_NEAR(points[0].value / 0.85e308, 1, 1e-9);
+}
+
+TEST_F(StepAccumulatorsTest, ABrokenWriteGivesItsPointsBackInOrder) {
+  for (SeriesId series = 1; series <= 4; ++series) {
+    add(series, 0, 1);
+    add(series, 60, 1);
+  }
+  const auto first = steps.take(kT, 2);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(steps.closed(), 2U);
+  steps.give_back(kT, first);
+  const auto all = closed();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].series_id, first[0].series_id);
+  EXPECT_EQ(all[1].series_id, first[1].series_id);
+}
+
+TEST(StepAccumulators, AStepOfZeroPublishesEverySample) {
+  StepAccumulators steps(0s, 10s);
+  steps.add(kT, 1, at(0.5), 1, at(1));
+  steps.add(kT, 1, at(0.25), 2, at(1));
+  const auto points = steps.take(kT, kAll);
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_EQ(points[0].time, at(0.5));
+  EXPECT_EQ(points[1].time, at(0.25));
+  EXPECT_EQ(steps.series(), 0U);
+}
+
+TEST(StepAccumulators, TheWaitingPointsAreBounded) {
+  StepAccumulators steps(0s, 10s, 3);
+  for (int i = 0; i < 5; ++i) {
+    steps.add(kT, 1, at(i), i, at(i));
+  }
+  EXPECT_EQ(steps.closed(), 3U);
+  EXPECT_EQ(steps.dropped(), 2U);
+  const auto points = steps.take(kT, kAll);
+  EXPECT_DOUBLE_EQ(points.at(0).value, 2) << "the oldest go first";
+  steps.give_back(kT, {{1, at(0), 0}, {1, at(1), 1}, {1, at(2), 2}, {1, at(3), 3}});
+  EXPECT_EQ(steps.closed(), 3U);
+  EXPECT_EQ(steps.dropped(), 3U);
+}
+
+TEST(StepAccumulators, TenantsAreTakenApart) {
+  StepAccumulators steps(0s, 10s);
+  steps.add(1, 1, at(0), 0, at(0));
+  steps.add(2, 2, at(0), 0, at(0));
+  EXPECT_EQ(steps.next_tenant(), 1);
+  EXPECT_EQ(steps.take(1, kAll).size(), 1U);
+  EXPECT_EQ(steps.next_tenant(), 2);
+  EXPECT_TRUE(steps.take(1, kAll).empty());
+  EXPECT_EQ(steps.take(2, kAll).size(), 1U);
+  EXPECT_EQ(steps.next_tenant(), std::nullopt);
+}
+
+TEST(StepAccumulators, StepsBeginAtMultiplesBeforeAndAfter1970) {
+  const StepAccumulators steps(60s, 10s);
+  EXPECT_EQ(steps.step_start(from_unix_us(59'999'999)), from_unix_us(0));
+  EXPECT_EQ(steps.step_start(from_unix_us(60'000'000)), from_unix_us(60'000'000));
+  EXPECT_EQ(steps.step_start(from_unix_us(-1)), from_unix_us(-60'000'000));
+}
+
+}  // namespace
+}  // namespace sensus::ingest
