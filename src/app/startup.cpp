@@ -46,6 +46,9 @@ Task Application::start_up() {
   runtime::Backoff backoff({std::chrono::milliseconds{200}, std::chrono::milliseconds{5000}});
   while (!stop_requested_) {
     const Result<> prepared = co_await prepare_database();
+    if (stop_requested_) {
+      co_return;  // The workers' groups may be stopped already.
+    }
     if (prepared) {
       start_workers();
       co_return;
