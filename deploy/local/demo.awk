@@ -8,10 +8,10 @@ function sample(name, service, value) {
   body = body (body == "" ? "" : ",") sprintf("{\"metric_name\":\"%s\",\"metric_value\":%.5g,\"labels\":{\"service\":\"%s\",\"env\":\"demo\"},\"timestamp\":%d}", name, value, service, t)
 }
 function service(name, rate, errors, latency, cpu, pool, sick, slowed) {
-  sample("service_requests_per_second", name, rate * (1 + 0.05 * noise()) * (1 - 0.3 * sick))
+  sample("service_requests_per_second", name, rate * (1 + 0.05 * noise()))
   sample("service_error_ratio", name, errors * (1 + 0.3 * noise()) + 0.28 * sick * (1 + 0.1 * noise()))
   sample("service_latency_seconds", name, latency * (1 + 0.08 * noise()) * (1 + 9 * slowed))
-  sample("service_cpu_ratio", name, cpu * (1 + 0.06 * noise()) * (1 - 0.2 * sick))
+  sample("service_cpu_ratio", name, cpu * (1 + 0.06 * noise()))
   sample("service_db_connections", name, int(pool * (1 + 0.1 * noise()) + 0.5))
 }
 BEGIN {

@@ -15,6 +15,10 @@ flat() { awk -f "$here/json.awk"; }
 # Value of a path in flattened JSON, nothing when there is none.
 pick() { awk -F'\t' -v path="$1" '$1 == path { print $2; exit }'; }
 
+# On a terminal a line that counts up; elsewhere only its last state.
+progress() { [ ! -t 1 ] || printf '\r   %s' "$1"; last_progress=$1; }
+progress_end() { if [ -t 1 ]; then printf '\n'; else printf '   %s\n' "$last_progress"; fi; }
+
 post() { # PATH FILE: retries what the daemon asks to retry
   local status
   for _ in 1 2 3 4 5; do
@@ -36,9 +40,9 @@ send_metrics() {
     printf '%s' "$body" >"$work/body"
     post /api/v1/metrics "$work/body"
     sent=$((sent + $(flat <"$work/answer" | pick .accepted)))
-    printf '\r   %d samples sent' "$sent"
+    progress "$sent samples sent"
   done <"$work/bodies"
-  printf '\n'
+  progress_end
 }
 
 count_anomalies() { fetch "/api/v1/anomalies?from=$1&limit=200" | flat | awk -F'\t' '$1 ~ /\.score$/ { n++ } END { print n + 0 }'; }
@@ -47,14 +51,14 @@ wait_for_anomalies() {
   local second count last=-1 same=0
   for second in $(seq 60); do
     count=$(count_anomalies "$1")
-    printf '\r   %s anomalies since the fault began (%d s)' "$count" "$second"
+    progress "$count anomalies since the fault began ($second s)"
     # Enough when some are there and no more come.
     if [ "$count" -gt 0 ] && [ "$count" = "$last" ]; then same=$((same + 1)); else same=0; fi
     [ "$same" -lt 3 ] || break
     last=$count
     sleep 1
   done
-  printf '\n'
+  progress_end
 }
 
 send_alert() {
