@@ -19,7 +19,8 @@ using boost::system::error_code;
 namespace {
 
 /// What is read and thrown away after an early answer, and for how long, so that the client can read the answer before the RST.
-constexpr std::size_t kLingerBytes = 1024 * 1024;
+/// Most clients look at the answer only once they have sent everything, so the time is the limit that matters.
+constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
 /// How often a stream looks whether its client is still there.
 constexpr std::chrono::seconds kStreamWatch{1};

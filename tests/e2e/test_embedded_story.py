@@ -26,8 +26,8 @@ class EmbeddedStory(harness.Story):
         return self.managed(harness.Sensus(self.workspace, arguments=["--embedded", str(directory)]))
 
     def tearDown(self):
-        # A daemon killed by a test takes its children with it (PR_SET_PDEATHSIG); give them the time to go.
-        harness.wait_until(lambda: len(processes_under(str(self.workspace.path))) <= 1, 20, "the children ended")
+        # The tests stop their daemons; killed ones took their children with them (PR_SET_PDEATHSIG).
+        harness.wait_until(lambda: len(processes_under(str(self.workspace.path))) == 0, 20, "the children ended")
 
     def test_keeps_data_over_stop_and_kill_9(self):
         directory = self.workspace.path / "var"
@@ -56,6 +56,7 @@ class EmbeddedStory(harness.Story):
         harness.wait_until(lambda: sensus.get("/healthz/ready").status == 503, 10, "the loss is seen")
         harness.wait_until(lambda: sensus.get("/healthz/ready").status == 200, 30, "PostgreSQL was started again")
         self.assertEqual(sensus.post("/api/v1/metrics", {"metric_name": "m", "metric_value": 1}).status, 202)
+        self.assertEqual(sensus.process.stop(), 0, sensus.process.tail())
 
     def test_works_for_a_normal_user(self):
         if os.geteuid() != 0:
