@@ -21,7 +21,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Commands that wait on the server by themselves: their deadline is the caller's alone, and they are no measure of latency.
+/// Commands that wait on the server by themselves: their deadline is the caller's alone, and they
+/// are no measure of latency.
 bool blocks(const Command& args) {
   if (args.empty() || (args.front() != "XREADGROUP" && args.front() != "XREAD")) {
     return false;
@@ -29,8 +30,11 @@ bool blocks(const Command& args) {
   return std::find(args.begin(), args.end(), "BLOCK") != args.end();
 }
 
-/// After these a new connection may find a server that serves: a demoted or desynchronised primary, a changed password.
-bool wants_reconnect(std::string_view code) { return code == "READONLY" || code == "MASTERDOWN" || code == "NOAUTH"; }
+/// After these a new connection may find a server that serves: a demoted or desynchronised primary,
+/// a changed password.
+bool wants_reconnect(std::string_view code) {
+  return code == "READONLY" || code == "MASTERDOWN" || code == "NOAUTH";
+}
 
 std::vector<Command> greeting(const Options& options, const std::string& name) {
   std::vector<Command> commands;
@@ -53,7 +57,8 @@ Result<> judge_greeting(const std::vector<Command>& commands, const std::vector<
   for (std::size_t i = 0; i < replies.size(); ++i) {
     const Reply::ErrorText* refused = replies[i].error();
     const std::string& verb = commands[i].front();
-    const bool optional = verb == "CLIENT" || (verb == "PING" && refused != nullptr && error_code_of(refused->text) == "NOPERM");
+    const bool optional = verb == "CLIENT" || (verb == "PING" && refused != nullptr &&
+                                               error_code_of(refused->text) == "NOPERM");
     if (refused != nullptr && !optional) {
       return make_error(Errc::unavailable, verb + " was refused: " + refused->text.substr(0, 200));
     }
@@ -73,8 +78,11 @@ struct Client::Impl {
         instruments(std::make_shared<const Instruments>(metrics, name)),
         wake(executor) {}
 
-  static runtime::Async<std::vector<Reply>> exchange(Self self, std::shared_ptr<Link> link, Deadline deadline, std::vector<Command> commands);
-  static runtime::Async<std::vector<Reply>> pipeline(Self self, Deadline deadline, std::vector<Command> commands);
+  static runtime::Async<std::vector<Reply>> exchange(Self self, std::shared_ptr<Link> link,
+                                                     Deadline deadline,
+                                                     std::vector<Command> commands);
+  static runtime::Async<std::vector<Reply>> pipeline(Self self, Deadline deadline,
+                                                     std::vector<Command> commands);
   static runtime::Async<Reply> command(Self self, Deadline deadline, Command args);
   static runtime::Async<std::shared_ptr<Link>> open(Self self, std::shared_ptr<Dial> dial);
   static runtime::Task run(Self self);
@@ -89,15 +97,16 @@ struct Client::Impl {
   Options options;
   telemetry::Log log;
   std::shared_ptr<const Instruments> instruments;
-  runtime::Signal wake;          ///< Ends the pause between attempts.
-  std::shared_ptr<Dial> dial;    ///< While connecting.
-  std::shared_ptr<Link> link;    ///< While open, greeted or not.
-  bool ready = false;            ///< `link` is greeted.
+  runtime::Signal wake;        ///< Ends the pause between attempts.
+  std::shared_ptr<Dial> dial;  ///< While connecting.
+  std::shared_ptr<Link> link;  ///< While open, greeted or not.
+  bool ready = false;          ///< `link` is greeted.
   bool stopping = false;
   std::string last_error = "not connected yet";
 };
 
-runtime::Async<std::vector<Reply>> Client::Impl::exchange(Self self, std::shared_ptr<Link> link, Deadline deadline,
+runtime::Async<std::vector<Reply>> Client::Impl::exchange(Self self, std::shared_ptr<Link> link,
+                                                          Deadline deadline,
                                                           std::vector<Command> commands) {
   const auto started = std::chrono::steady_clock::now();
   const bool blocking = std::any_of(commands.begin(), commands.end(), blocks);
@@ -123,20 +132,23 @@ runtime::Async<std::vector<Reply>> Client::Impl::exchange(Self self, std::shared
       throw boost::system::system_error(asio::error::operation_aborted);
     }
     self->instruments->error("timeout");
-    co_return make_error(Errc::timeout, "Redis did not answer " + commands.front().front() + " in time");
+    co_return make_error(Errc::timeout,
+                         "Redis did not answer " + commands.front().front() + " in time");
   }
   if (waiter->error) {
     self->instruments->error("disconnected");
     co_return *waiter->error;
   }
   if (!blocking) {
-    self->instruments->command_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    self->instruments->command_seconds.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   }
   self->note_replies(waiter->replies, *link);
   co_return std::move(waiter->replies);
 }
 
-runtime::Async<std::vector<Reply>> Client::Impl::pipeline(Self self, Deadline deadline, std::vector<Command> commands) {
+runtime::Async<std::vector<Reply>> Client::Impl::pipeline(Self self, Deadline deadline,
+                                                          std::vector<Command> commands) {
   if (commands.empty()) {
     co_return std::vector<Reply>{};
   }
@@ -145,7 +157,8 @@ runtime::Async<std::vector<Reply>> Client::Impl::pipeline(Self self, Deadline de
     co_return make_error(Errc::unavailable, "Redis is away: " + self->last_error);
   }
   std::shared_ptr<Link> link = self->link;
-  Result<std::vector<Reply>> replies = co_await exchange(self, std::move(link), deadline, std::move(commands));
+  Result<std::vector<Reply>> replies =
+      co_await exchange(self, std::move(link), deadline, std::move(commands));
   co_return replies;
 }
 
@@ -181,7 +194,8 @@ runtime::Async<std::shared_ptr<Link>> Client::Impl::open(Self self, std::shared_
   if (!connected) {
     co_return std::move(connected).error();
   }
-  auto link = std::make_shared<Link>(self->executor, std::move(dial->socket), self->instruments, LinkLimits{});
+  auto link = std::make_shared<Link>(self->executor, std::move(dial->socket), self->instruments,
+                                     LinkLimits{});
   self->link = link;
   link->start();
   if (self->stopping) {
@@ -229,7 +243,8 @@ void Client::Impl::note_failure(const Error& why) {
   }
   instruments->reconnects.inc();
   log.throttled(telemetry::LogLevel::warning, name + why.message,
-                "Redis is away; connecting again with back-off. Check that it runs and that the redis section of the configuration is right.",
+                "Redis is away; connecting again with back-off. Check that it runs and that the "
+                "redis section of the configuration is right.",
                 {{"connection", name}, {"address", address_of(options)}, {"error", why.message}});
 }
 
@@ -264,12 +279,17 @@ runtime::Task Client::Impl::run(Self self) {
   }
 }
 
-Client::Client(runtime::Executor executor, std::string name, Options options, telemetry::Log log, telemetry::Metrics& metrics)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(name), std::move(options), std::move(log), metrics)) {}
+Client::Client(runtime::Executor executor, std::string name, Options options, telemetry::Log log,
+               telemetry::Metrics& metrics)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(name), std::move(options),
+                                   std::move(log), metrics)) {}
 Client::~Client() { impl_->drop(make_error(Errc::cancelled, "the Redis client was destroyed")); }
 
-runtime::Async<Reply> Client::command(Deadline deadline, Command args) { return Impl::command(impl_, deadline, std::move(args)); }
-runtime::Async<std::vector<Reply>> Client::pipeline(Deadline deadline, std::vector<Command> commands) {
+runtime::Async<Reply> Client::command(Deadline deadline, Command args) {
+  return Impl::command(impl_, deadline, std::move(args));
+}
+runtime::Async<std::vector<Reply>> Client::pipeline(Deadline deadline,
+                                                    std::vector<Command> commands) {
   return Impl::pipeline(impl_, deadline, std::move(commands));
 }
 runtime::Task Client::run() { return Impl::run(impl_); }
@@ -291,7 +311,8 @@ telemetry::HealthReport Client::health() const {
   if (connected()) {
     return {};
   }
-  return {telemetry::HealthState::failed, "Redis is away (" + address_of(impl_->options) + "): " + impl_->last_error};
+  return {telemetry::HealthState::failed,
+          "Redis is away (" + address_of(impl_->options) + "): " + impl_->last_error};
 }
 
 }  // namespace sensus::redis

@@ -22,7 +22,8 @@ void Dial::cancel() {
 }
 
 std::string address_of(const Options& options) {
-  return options.socket.empty() ? options.host + ":" + std::to_string(options.port) : options.socket;
+  return options.socket.empty() ? options.host + ":" + std::to_string(options.port)
+                                : options.socket;
 }
 
 namespace {
@@ -43,9 +44,11 @@ runtime::Async<std::vector<Endpoint>> resolve(std::shared_ptr<Dial> dial) {
   error_code failed;
   const asio::ip::address literal = asio::ip::make_address(dial->options.host, failed);
   if (!failed) {
-    co_return std::vector<Endpoint>{Endpoint(tcp::endpoint(literal, static_cast<std::uint16_t>(dial->options.port)))};
+    co_return std::vector<Endpoint>{
+        Endpoint(tcp::endpoint(literal, static_cast<std::uint16_t>(dial->options.port)))};
   }
-  auto [ec, found] = co_await dial->resolver.async_resolve(dial->options.host, port, asio::as_tuple(asio::use_awaitable));
+  auto [ec, found] = co_await dial->resolver.async_resolve(dial->options.host, port,
+                                                           asio::as_tuple(asio::use_awaitable));
   if (ec) {
     co_return make_error(Errc::unavailable, "cannot resolve the host: " + ec.message());
   }
@@ -65,7 +68,8 @@ runtime::Async<> connect_any(std::shared_ptr<Dial> dial) {
   for (std::size_t i = 0; i < endpoints->size() && !dial->cancelled; ++i) {
     error_code ignored;
     dial->socket.close(ignored);
-    auto [ec] = co_await dial->socket.async_connect((*endpoints)[i], asio::as_tuple(asio::use_awaitable));
+    auto [ec] =
+        co_await dial->socket.async_connect((*endpoints)[i], asio::as_tuple(asio::use_awaitable));
     if (!ec && !dial->cancelled) {
       // Not available on Unix sockets.
       dial->socket.set_option(tcp::no_delay(true), ignored);
@@ -92,7 +96,8 @@ runtime::Async<> connect(Deadline deadline, std::shared_ptr<Dial> dial) {
   Result<> connected = co_await connect_any(dial);
   limit.cancel();
   if (*late) {
-    co_return make_error(Errc::timeout, "no connection within " + render_duration(dial->options.connect_timeout));
+    co_return make_error(Errc::timeout,
+                         "no connection within " + render_duration(dial->options.connect_timeout));
   }
   co_return connected;
 }

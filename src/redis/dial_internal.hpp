@@ -10,7 +10,8 @@ namespace sensus::redis {
 
 /// One attempt to connect. Shared with whoever may have to cut it short.
 struct Dial {
-  Dial(const runtime::Executor& executor, Options o) : options(std::move(o)), resolver(executor), socket(executor) {}
+  Dial(const runtime::Executor& executor, Options o)
+      : options(std::move(o)), resolver(executor), socket(executor) {}
   void cancel();
   Options options;
   boost::asio::ip::tcp::resolver resolver;

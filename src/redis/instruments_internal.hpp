@@ -13,7 +13,8 @@ class Instruments {
  public:
   Instruments(telemetry::Metrics& metrics, std::string_view connection);
 
-  /// `code`: the first word of an error reply, or "timeout", "disconnected", "connect", "overloaded". Unknown ones count as "other".
+  /// `code`: the first word of an error reply, or "timeout", "disconnected", "connect",
+  /// "overloaded". Unknown ones count as "other".
   void error(std::string_view code) const;
 
   telemetry::Gauge connected;

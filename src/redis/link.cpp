@@ -13,11 +13,13 @@ using boost::system::error_code;
 
 namespace {
 Deadline::TimePoint overdue_at(Deadline deadline, Duration grace) {
-  return deadline.at() >= Deadline::TimePoint::max() - grace ? Deadline::TimePoint::max() : deadline.at() + grace;
+  return deadline.at() >= Deadline::TimePoint::max() - grace ? Deadline::TimePoint::max()
+                                                             : deadline.at() + grace;
 }
 }  // namespace
 
-Link::Link(const runtime::Executor& executor, Socket socket, std::shared_ptr<const Instruments> instruments, LinkLimits limits)
+Link::Link(const runtime::Executor& executor, Socket socket,
+           std::shared_ptr<const Instruments> instruments, LinkLimits limits)
     : socket_(std::move(socket)),
       instruments_(std::move(instruments)),
       limits_(limits),
@@ -25,7 +27,8 @@ Link::Link(const runtime::Executor& executor, Socket socket, std::shared_ptr<con
       watchdog_(executor),
       closed_(executor, Deadline::TimePoint::max()) {}
 
-Result<> Link::send(const std::string& bytes, std::size_t replies, Deadline deadline, std::shared_ptr<Waiter> waiter) {
+Result<> Link::send(const std::string& bytes, std::size_t replies, Deadline deadline,
+                    std::shared_ptr<Waiter> waiter) {
   if (!open_) {
     return reason_;
   }
@@ -67,13 +70,17 @@ void Link::close(Error why) {
 
 runtime::Task Link::wait_closed(std::shared_ptr<Link> self) {
   while (self->open_) {
-    // When the coroutine is cancelled the link is still open, and the next co_await throws operation_aborted.
+    // When the coroutine is cancelled the link is still open, and the next co_await throws
+    // operation_aborted.
     co_await self->closed_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 
 void Link::read_more() {
-  socket_.async_read_some(asio::buffer(in_), [self = shared_from_this()](const error_code& ec, std::size_t size) { self->on_read(ec, size); });
+  socket_.async_read_some(asio::buffer(in_),
+                          [self = shared_from_this()](const error_code& ec, std::size_t size) {
+                            self->on_read(ec, size);
+                          });
 }
 
 void Link::on_read(const error_code& ec, std::size_t size) {
@@ -81,7 +88,8 @@ void Link::on_read(const error_code& ec, std::size_t size) {
     return;
   }
   if (ec) {
-    close(make_error(Errc::unavailable, "Redis closed the connection: " + ec.message() + last_words()));
+    close(make_error(Errc::unavailable,
+                     "Redis closed the connection: " + ec.message() + last_words()));
     return;
   }
   Result<> taken = reader_.feed(std::string_view(in_.data(), size));
@@ -90,7 +98,8 @@ void Link::on_read(const error_code& ec, std::size_t size) {
   }
   if (!taken) {
     instruments_->protocol_errors.inc();
-    close(make_error(Errc::unavailable, "dropped the connection to Redis: " + taken.error().message));
+    close(
+        make_error(Errc::unavailable, "dropped the connection to Redis: " + taken.error().message));
     return;
   }
   if (open_) {
@@ -125,7 +134,8 @@ Result<> Link::take_replies() {
 
 Result<> Link::deliver(Reply reply) {
   if (expected_.empty()) {
-    const std::string said = reply.error() != nullptr ? reply.error()->text.substr(0, 100) : "a reply that nothing asked for";
+    const std::string said = reply.error() != nullptr ? reply.error()->text.substr(0, 100)
+                                                      : "a reply that nothing asked for";
     return make_error(Errc::corrupt, "the server said " + said);
   }
   Expected& front = expected_.front();
@@ -159,8 +169,9 @@ void Link::write_more() {
     if (!self->open_) {
       return;
     }
-    // A failed write ends writing only: what the server said before it hung up ("max number of clients reached") is still to be read,
-    // and then the read ends the link. Should it not, the watchdog does.
+    // A failed write ends writing only: what the server said before it hung up ("max number of
+    // clients reached") is still to be read, and then the read ends the link. Should it not, the
+    // watchdog does.
     if (!ec) {
       self->write_more();
     }
@@ -178,8 +189,10 @@ void Link::watch() {
     if (ec || !self->open_) {
       return;
     }
-    if (!self->expected_.empty() && self->expected_.front().overdue <= std::chrono::steady_clock::now()) {
-      self->close(make_error(Errc::unavailable, "dropped the connection to Redis: it does not answer"));
+    if (!self->expected_.empty() &&
+        self->expected_.front().overdue <= std::chrono::steady_clock::now()) {
+      self->close(
+          make_error(Errc::unavailable, "dropped the connection to Redis: it does not answer"));
       return;
     }
     self->watch();

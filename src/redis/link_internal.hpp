@@ -22,7 +22,8 @@ namespace sensus::redis {
 
 using Socket = boost::asio::generic::stream_protocol::socket;
 
-/// A coroutine that waits for the replies to what it sent. Complete when `done`; `wake` is cancelled then.
+/// A coroutine that waits for the replies to what it sent. Complete when `done`; `wake` is
+/// cancelled then.
 struct Waiter {
   explicit Waiter(const runtime::Executor& executor) : wake(executor) {}
   std::vector<Reply> replies;
@@ -33,21 +34,25 @@ struct Waiter {
 };
 
 struct LinkLimits {
-  Duration overdue = std::chrono::seconds{2};  ///< Past the oldest command's deadline, the connection is given up.
-  std::size_t commands = 10'000;               ///< In flight.
-  std::size_t bytes_out = 64U << 20U;          ///< Not yet taken by the kernel.
+  Duration overdue =
+      std::chrono::seconds{2};  ///< Past the oldest command's deadline, the connection is given up.
+  std::size_t commands = 10'000;       ///< In flight.
+  std::size_t bytes_out = 64U << 20U;  ///< Not yet taken by the kernel.
   ReplyReader::Limits reply = {};
 };
 
-/// One connected session: commands out in order, replies back in the same order. Made of plain Asio handlers, each of which holds the link
-/// alive. **Threading**: reactor. **Lifetime**: `close` (or the peer) ends it for good; a new connection is a new Link.
+/// One connected session: commands out in order, replies back in the same order. Made of plain Asio
+/// handlers, each of which holds the link alive. **Threading**: reactor. **Lifetime**: `close` (or
+/// the peer) ends it for good; a new connection is a new Link.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(const runtime::Executor& executor, Socket socket, std::shared_ptr<const Instruments> instruments, LinkLimits limits);
+  Link(const runtime::Executor& executor, Socket socket,
+       std::shared_ptr<const Instruments> instruments, LinkLimits limits);
   void start() { read_more(); }
 
   /// Queues encoded commands. `overloaded` past a limit, the reason of the close when closed.
-  [[nodiscard]] Result<> send(const std::string& bytes, std::size_t replies, Deadline deadline, std::shared_ptr<Waiter> waiter);
+  [[nodiscard]] Result<> send(const std::string& bytes, std::size_t replies, Deadline deadline,
+                              std::shared_ptr<Waiter> waiter);
   /// Fails every waiter with `why`. Idempotent.
   void close(Error why);
   [[nodiscard]] bool open() const { return open_; }
@@ -74,7 +79,7 @@ class Link : public std::enable_shared_from_this<Link> {
   LinkLimits limits_;
   ReplyReader reader_;
   std::array<char, 64 * 1024> in_{};
-  std::string out_;      ///< Collects while `writing_` is on its way.
+  std::string out_;  ///< Collects while `writing_` is on its way.
   std::string writing_;
   std::deque<Expected> expected_;
   std::size_t commands_ = 0;

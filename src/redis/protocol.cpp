@@ -22,7 +22,8 @@ void append_command(std::string& out, const Command& args) {
     lengths.push_back(arg.size());
   }
   char* formatted = nullptr;
-  const int size = redisFormatCommandArgv(&formatted, static_cast<int>(args.size()), parts.data(), lengths.data());
+  const int size = redisFormatCommandArgv(&formatted, static_cast<int>(args.size()), parts.data(),
+                                          lengths.data());
   if (size < 0) {
     throw std::bad_alloc();
   }
@@ -30,12 +31,14 @@ void append_command(std::string& out, const Command& args) {
   out.append(formatted, static_cast<std::size_t>(size));
 }
 
-std::string_view error_code_of(std::string_view error_text) { return error_text.substr(0, error_text.find_first_of(" \r\n")); }
+std::string_view error_code_of(std::string_view error_text) {
+  return error_text.substr(0, error_text.find_first_of(" \r\n"));
+}
 
 namespace {
 
-/// What the callbacks of one reader share. They are called from C, so nothing may be thrown through them: NULL makes hiredis
-/// report an error.
+/// What the callbacks of one reader share. They are called from C, so nothing may be thrown through
+/// them: NULL makes hiredis report an error.
 struct Builder {
   std::size_t elements = 0;
   std::size_t elements_max = 0;
@@ -50,7 +53,8 @@ void* place(const redisReadTask* task, Reply value) noexcept {
     if (task->parent == nullptr) {
       return new Reply(std::move(value));
     }
-    // A child is addressed only until its next sibling starts, so growth of the parent never moves one that is in use.
+    // A child is addressed only until its next sibling starts, so growth of the parent never moves
+    // one that is in use.
     auto& siblings = std::get<Reply::Array>(static_cast<Reply*>(task->parent->obj)->value);
     return &siblings.emplace_back(std::move(value));
   } catch (const std::exception&) {
@@ -70,9 +74,13 @@ void* on_string(const redisReadTask* task, char* text, size_t size) {
   }
 }
 void* on_array(const redisReadTask* task, int) { return place(task, Reply{Reply::Array{}}); }
-void* on_integer(const redisReadTask* task, long long number) { return place(task, Reply{static_cast<std::int64_t>(number)}); }
+void* on_integer(const redisReadTask* task, long long number) {
+  return place(task, Reply{static_cast<std::int64_t>(number)});
+}
 void* on_nil(const redisReadTask* task) { return place(task, Reply{Reply::Nil{}}); }
-void on_free(void* reply) { delete static_cast<Reply*>(reply); }  // NOLINT: hiredis owns only the root.
+void on_free(void* reply) {
+  delete static_cast<Reply*>(reply);
+}  // NOLINT: hiredis owns only the root.
 
 redisReplyObjectFunctions& callbacks() {
   static redisReplyObjectFunctions functions{&on_string, &on_array, &on_integer, &on_nil, &on_free};
@@ -82,7 +90,10 @@ redisReplyObjectFunctions& callbacks() {
 }  // namespace
 
 struct ReplyReader::Impl {
-  explicit Impl(Limits l) : limits(l), builder{0, l.elements}, reader(redisReaderCreateWithFunctions(&callbacks()), &redisReaderFree) {
+  explicit Impl(Limits l)
+      : limits(l),
+        builder{0, l.elements},
+        reader(redisReaderCreateWithFunctions(&callbacks()), &redisReaderFree) {
     if (!reader) {
       throw std::bad_alloc();
     }
@@ -112,13 +123,15 @@ Result<std::optional<Reply>> ReplyReader::next() {
   const std::unique_ptr<Reply> reply(static_cast<Reply*>(root));
   if (status != REDIS_OK) {
     if (impl_->builder.elements > impl_->builder.elements_max) {
-      return make_error(Errc::too_large, "the reply has more than " + std::to_string(impl_->limits.elements) + " elements");
+      return make_error(Errc::too_large, "the reply has more than " +
+                                             std::to_string(impl_->limits.elements) + " elements");
     }
     return make_error(Errc::corrupt, impl_->reader->errstr);
   }
   if (!reply) {
     if (impl_->bytes > impl_->limits.bytes) {
-      return make_error(Errc::too_large, "the reply is larger than " + std::to_string(impl_->limits.bytes) + " bytes");
+      return make_error(Errc::too_large, "the reply is larger than " +
+                                             std::to_string(impl_->limits.bytes) + " bytes");
     }
     return std::optional<Reply>{};
   }

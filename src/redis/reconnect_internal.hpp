@@ -9,12 +9,13 @@
 
 namespace sensus::redis {
 
-/// When to dial again. Pure: time comes in. A connection that is up but dies young does not reset the back-off, so a server that
-/// accepts and drops is not hammered.
+/// When to dial again. Pure: time comes in. A connection that is up but dies young does not reset
+/// the back-off, so a server that accepts and drops is not hammered.
 class ReconnectPolicy {
  public:
   using TimePoint = Deadline::TimePoint;
-  static constexpr runtime::BackoffOptions kBackoff{std::chrono::milliseconds{50}, std::chrono::milliseconds{2000}};
+  static constexpr runtime::BackoffOptions kBackoff{std::chrono::milliseconds{50},
+                                                    std::chrono::milliseconds{2000}};
   static constexpr Duration kStable = std::chrono::seconds{5};
 
   explicit ReconnectPolicy(std::uint64_t seed) : backoff_(kBackoff, seed) {}

@@ -8,13 +8,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Rows of one look. The oldest come first, so a long queue of rows that are merely slow hides younger lost ones for a while; a flush,
-/// which loses many, is reported by the consumers and goes by topic.
+/// Rows of one look. The oldest come first, so a long queue of rows that are merely slow hides
+/// younger lost ones for a while; a flush, which loses many, is reported by the consumers and goes
+/// by topic.
 constexpr std::size_t kLookMax = 2000;
 constexpr std::size_t kChunk = 500;
 constexpr std::chrono::milliseconds kStatsInterval{2000};
 
-std::vector<stream::Publisher::Location> locations_of(const std::vector<storage::Outbox::Published>& rows, std::size_t from) {
+std::vector<stream::Publisher::Location> locations_of(
+    const std::vector<storage::Outbox::Published>& rows, std::size_t from) {
   std::vector<stream::Publisher::Location> locations;
   for (std::size_t i = from; i < std::min(from + kChunk, rows.size()); ++i) {
     locations.push_back(stream::Publisher::Location{rows[i].topic, rows[i].stream_id});
@@ -56,7 +58,8 @@ runtime::Async<> Relay::Impl::republish_topics(Self self) {
 
 runtime::Async<> Relay::Impl::republish_missing(Self self) {
   const Deadline look_deadline = step_deadline();
-  Result<std::vector<storage::Outbox::Published>> rows = co_await self->outbox.unfinished(look_deadline, self->options.reconcile_age, kLookMax);
+  Result<std::vector<storage::Outbox::Published>> rows =
+      co_await self->outbox.unfinished(look_deadline, self->options.reconcile_age, kLookMax);
   if (!rows) {
     self->note_outbox_failure("unfinished", rows.error());
     co_return std::move(rows).error();
@@ -64,7 +67,8 @@ runtime::Async<> Relay::Impl::republish_missing(Self self) {
   for (std::size_t from = 0; from < rows->size() && !self->stopping; from += kChunk) {
     std::vector<stream::Publisher::Location> locations = locations_of(*rows, from);
     const Deadline lookup_deadline = step_deadline();
-    Result<std::vector<bool>> missing = co_await self->publisher.missing(lookup_deadline, std::move(locations));
+    Result<std::vector<bool>> missing =
+        co_await self->publisher.missing(lookup_deadline, std::move(locations));
     if (!missing) {
       co_return std::move(missing).error();  // Redis is away: the client has said so.
     }

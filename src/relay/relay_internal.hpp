@@ -24,16 +24,25 @@ struct RelayInstruments {
   telemetry::Histogram publish_seconds;
 };
 
-/// `relay.cpp` holds the way out, `reconciler.cpp` the way back. Both loops run on the reactor and share only these fields.
+/// `relay.cpp` holds the way out, `reconciler.cpp` the way back. Both loops run on the reactor and
+/// share only these fields.
 struct Relay::Impl {
   using Self = std::shared_ptr<Impl>;
-  Impl(const runtime::Executor& executor, storage::Outbox& o, stream::Publisher& p, Options opts, telemetry::Log l, telemetry::Metrics& metrics)
-      : outbox(o), publisher(p), options(opts), log(std::move(l)), instruments(metrics), rows(executor), reconcile(executor) {}
+  Impl(const runtime::Executor& executor, storage::Outbox& o, stream::Publisher& p, Options opts,
+       telemetry::Log l, telemetry::Metrics& metrics)
+      : outbox(o),
+        publisher(p),
+        options(opts),
+        log(std::move(l)),
+        instruments(metrics),
+        rows(executor),
+        reconcile(executor) {}
 
   static runtime::Task run(Self self);
   /// One claim and what follows. How many rows it moved.
   static runtime::Async<std::size_t> step(Self self);
-  static runtime::Async<> give_back(Self self, std::vector<EventId> ids, std::chrono::milliseconds retry_after);
+  static runtime::Async<> give_back(Self self, std::vector<EventId> ids,
+                                    std::chrono::milliseconds retry_after);
 
   static runtime::Task run_reconciler(Self self);
   static runtime::Async<> refresh_stats(Self self);
@@ -52,9 +61,9 @@ struct Relay::Impl {
   runtime::Signal rows;       ///< New rows, or stop.
   runtime::Signal reconcile;  ///< A topic to republish, or stop.
   std::set<model::Topic> topics;
-  std::string redis_trouble;   ///< Empty while Redis takes rows.
+  std::string redis_trouble;  ///< Empty while Redis takes rows.
   std::string outbox_trouble;
-  std::int64_t waiting = 0;    ///< Rows not published, as last counted.
+  std::int64_t waiting = 0;  ///< Rows not published, as last counted.
   bool stopping = false;
 };
 

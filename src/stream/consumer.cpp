@@ -18,27 +18,45 @@ using namespace std::chrono_literals;
 namespace {
 
 const std::vector<double>& handler_buckets() {
-  static const std::vector<double> buckets{0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300};
+  static const std::vector<double> buckets{0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                                           1,     2.5,   5,    10,    30,   60,  120,  300};
   return buckets;
 }
 
 }  // namespace
 
 ConsumerInstruments::ConsumerInstruments(telemetry::Metrics& metrics, std::string_view stream)
-    : acked(metrics.counter("sensus_stream_entries_total", "Entries handed to a handler, by outcome.", {{"stream", stream}, {"outcome", "acked"}})),
-      retried(metrics.counter("sensus_stream_entries_total", "Entries handed to a handler, by outcome.", {{"stream", stream}, {"outcome", "retried"}})),
-      failed(metrics.counter("sensus_stream_entries_total", "Entries handed to a handler, by outcome.", {{"stream", stream}, {"outcome", "failed"}})),
-      dead(metrics.counter("sensus_stream_entries_total", "Entries handed to a handler, by outcome.",
+    : acked(metrics.counter("sensus_stream_entries_total",
+                            "Entries handed to a handler, by outcome.",
+                            {{"stream", stream}, {"outcome", "acked"}})),
+      retried(metrics.counter("sensus_stream_entries_total",
+                              "Entries handed to a handler, by outcome.",
+                              {{"stream", stream}, {"outcome", "retried"}})),
+      failed(metrics.counter("sensus_stream_entries_total",
+                             "Entries handed to a handler, by outcome.",
+                             {{"stream", stream}, {"outcome", "failed"}})),
+      dead(metrics.counter("sensus_stream_entries_total",
+                           "Entries handed to a handler, by outcome.",
                            {{"stream", stream}, {"outcome", "dead_letter"}})),
-      claimed(metrics.counter("sensus_stream_claimed_total", "Entries taken over after they were idle for claim_idle.", {{"stream", stream}})),
-      lost(metrics.counter("sensus_stream_lost_entries_total", "Entries that vanished from the stream before their effect was committed.",
-                           {{"stream", stream}})),
-      groups_made(metrics.counter("sensus_stream_group_recreated_total", "Times the consumer group was missing and was made.", {{"stream", stream}})),
-      handler_seconds(metrics.histogram("sensus_stream_handler_seconds", "Time a handler took for one batch.", handler_buckets(), {{"stream", stream}})),
-      delay_seconds(metrics.histogram("sensus_stream_delivery_delay_seconds", "From the event to its first delivery to a handler.", handler_buckets(),
-                                      {{"stream", stream}})) {}
+      claimed(metrics.counter("sensus_stream_claimed_total",
+                              "Entries taken over after they were idle for claim_idle.",
+                              {{"stream", stream}})),
+      lost(metrics.counter(
+          "sensus_stream_lost_entries_total",
+          "Entries that vanished from the stream before their effect was committed.",
+          {{"stream", stream}})),
+      groups_made(metrics.counter("sensus_stream_group_recreated_total",
+                                  "Times the consumer group was missing and was made.",
+                                  {{"stream", stream}})),
+      handler_seconds(metrics.histogram("sensus_stream_handler_seconds",
+                                        "Time a handler took for one batch.", handler_buckets(),
+                                        {{"stream", stream}})),
+      delay_seconds(metrics.histogram("sensus_stream_delivery_delay_seconds",
+                                      "From the event to its first delivery to a handler.",
+                                      handler_buckets(), {{"stream", stream}})) {}
 
-Consumer::Impl::Impl(Deps deps, Options o, model::Topic t, Handler h, DeadLetterSink d, std::function<void()> l)
+Consumer::Impl::Impl(Deps deps, Options o, model::Topic t, Handler h, DeadLetterSink d,
+                     std::function<void()> l)
     : executor(deps.executor),
       redis_options(deps.redis),
       log(deps.log),
@@ -50,7 +68,8 @@ Consumer::Impl::Impl(Deps deps, Options o, model::Topic t, Handler h, DeadLetter
       dead_letters(std::move(d)),
       on_lost(std::move(l)),
       instruments(deps.metrics, key),
-      client(executor, "consumer-" + std::string(model::to_string(t)), deps.redis, deps.log, deps.metrics),
+      client(executor, "consumer-" + std::string(model::to_string(t)), deps.redis, deps.log,
+             deps.metrics),
       wake(executor),
       keeper_wake(executor),
       children_done(executor) {
@@ -72,7 +91,8 @@ runtime::Task Consumer::Impl::run(Self self) {
   };
   auto child_done = [self](const std::exception_ptr& failure) {
     if (failure) {
-      self->log.error("a part of a stream consumer died; this is a bug, please report it", {{"stream", self->key}});
+      self->log.error("a part of a stream consumer died; this is a bug, please report it",
+                      {{"stream", self->key}});
     }
     --self->children;
     self->children_done.notify();
@@ -120,13 +140,15 @@ runtime::Task Consumer::Impl::run(Self self) {
 /// A handler may take minutes (an LLM). Without this a peer would claim what it works on.
 runtime::Task Consumer::Impl::keep_in_hand(Self self) {
   while (!self->finished) {
-    const Deadline next = Deadline::after(std::max<std::chrono::milliseconds>(self->options.claim_idle / 3, 10ms));
+    const Deadline next =
+        Deadline::after(std::max<std::chrono::milliseconds>(self->options.claim_idle / 3, 10ms));
     co_await self->keeper_wake.wait(next);
     if (self->finished || self->in_hand.empty() || !self->client.connected()) {
       continue;
     }
     redis::Command command;
-    for (const char* word : {"XCLAIM", self->key.c_str(), self->options.group.c_str(), self->consumer.c_str(), "0"}) {
+    for (const char* word :
+         {"XCLAIM", self->key.c_str(), self->options.group.c_str(), self->consumer.c_str(), "0"}) {
       command.emplace_back(word);
     }
     command.insert(command.end(), self->in_hand.begin(), self->in_hand.end());
@@ -148,8 +170,10 @@ runtime::Async<> Consumer::Impl::session(Self self) {
       next_claim = std::chrono::steady_clock::now() + self->claim_interval();
       continue;
     }
-    const auto until_claim = std::chrono::duration_cast<std::chrono::milliseconds>(next_claim - now) + 1ms;
-    Result<std::vector<RawEntry>> entries = co_await read_new(self, std::min(self->options.block, until_claim));
+    const auto until_claim =
+        std::chrono::duration_cast<std::chrono::milliseconds>(next_claim - now) + 1ms;
+    Result<std::vector<RawEntry>> entries =
+        co_await read_new(self, std::min(self->options.block, until_claim));
     if (!entries) {
       co_return std::move(entries).error();
     }
@@ -192,7 +216,8 @@ runtime::Async<> Consumer::Impl::leave_group(Self self) {
     co_return Result<>{};
   }
   redis::Command command;
-  for (const char* word : {"XGROUP", "DELCONSUMER", self->key.c_str(), self->options.group.c_str(), self->consumer.c_str()}) {
+  for (const char* word : {"XGROUP", "DELCONSUMER", self->key.c_str(), self->options.group.c_str(),
+                           self->consumer.c_str()}) {
     command.emplace_back(word);
   }
   Result<redis::Reply> deleted = co_await ask(self, std::move(command));
@@ -203,12 +228,15 @@ void Consumer::Impl::note_session_error(const Error& error) {
   if (error.code == Errc::unavailable && !client.connected()) {
     return;  // The client says it, once.
   }
-  log.throttled(telemetry::LogLevel::warning, key + error.message, "reading a stream failed; it is tried again",
+  log.throttled(telemetry::LogLevel::warning, key + error.message,
+                "reading a stream failed; it is tried again",
                 {{"stream", key}, {"error", error.message}});
 }
 
-Consumer::Consumer(Deps deps, Options options, model::Topic topic, Handler handler, DeadLetterSink dead_letters, std::function<void()> on_lost)
-    : impl_(std::make_shared<Impl>(std::move(deps), std::move(options), topic, std::move(handler), std::move(dead_letters), std::move(on_lost))) {}
+Consumer::Consumer(Deps deps, Options options, model::Topic topic, Handler handler,
+                   DeadLetterSink dead_letters, std::function<void()> on_lost)
+    : impl_(std::make_shared<Impl>(std::move(deps), std::move(options), topic, std::move(handler),
+                                   std::move(dead_letters), std::move(on_lost))) {}
 Consumer::~Consumer() = default;
 
 runtime::Task Consumer::run() { return Impl::run(impl_); }
@@ -221,7 +249,8 @@ void Consumer::stop() {
 telemetry::HealthReport Consumer::health() const {
   telemetry::HealthReport report = impl_->client.health();
   if (report.state == telemetry::HealthState::ok && !impl_->trouble.empty()) {
-    return {telemetry::HealthState::degraded, "entries of " + impl_->key + " cannot be handled and wait: " + impl_->trouble};
+    return {telemetry::HealthState::degraded,
+            "entries of " + impl_->key + " cannot be handled and wait: " + impl_->trouble};
   }
   return report;
 }

@@ -10,9 +10,11 @@ namespace {
 /// Of the dead stream, which is a copy for people; the table is the record.
 constexpr const char* kDeadLengthMax = "10000";
 
-redis::Command render_read(const Options& options, const std::string& consumer, const std::string& key, const std::string& after,
+redis::Command render_read(const Options& options, const std::string& consumer,
+                           const std::string& key, const std::string& after,
                            std::chrono::milliseconds block) {
-  redis::Command command{"XREADGROUP", "GROUP", options.group, consumer, "COUNT", std::to_string(options.batch)};
+  redis::Command command{"XREADGROUP", "GROUP", options.group,
+                         consumer,     "COUNT", std::to_string(options.batch)};
   if (after == ">") {
     command.emplace_back("BLOCK");
     command.push_back(std::to_string(std::max<std::int64_t>(block.count(), 1)));
@@ -23,7 +25,8 @@ redis::Command render_read(const Options& options, const std::string& consumer, 
   return command;
 }
 
-std::vector<redis::Command> render_pending_lookups(const std::string& key, const std::string& group, const std::vector<std::string>& ids) {
+std::vector<redis::Command> render_pending_lookups(const std::string& key, const std::string& group,
+                                                   const std::vector<std::string>& ids) {
   std::vector<redis::Command> commands;
   for (const std::string& id : ids) {
     commands.push_back({"XPENDING", key, group, id, id, "1"});
@@ -31,32 +34,54 @@ std::vector<redis::Command> render_pending_lookups(const std::string& key, const
   return commands;
 }
 
-redis::Command render_dead(const std::string& key, const Entry& entry, std::int64_t deliveries, const std::string& reason) {
+redis::Command render_dead(const std::string& key, const Entry& entry, std::int64_t deliveries,
+                           const std::string& reason) {
   redis::Command command{"XADD", dead_key(key), "MAXLEN", "~", kDeadLengthMax, "*"};
   for (std::string& field : render_fields(entry.event)) {
     command.push_back(std::move(field));
   }
-  for (const std::string& field : {std::string("stream_id"), entry.stream_id, std::string("deliveries"), std::to_string(deliveries),
-                                   std::string("reason"), reason}) {
+  for (const std::string& field :
+       {std::string("stream_id"), entry.stream_id, std::string("deliveries"),
+        std::to_string(deliveries), std::string("reason"), reason}) {
     command.push_back(field);
   }
   return command;
 }
 
-/// `already_gone`: entries that were trimmed before there was a group. Told so, Redis counts the lag right from the start.
-redis::Command render_create(const std::string& key, const std::string& group, std::int64_t already_gone) {
-  return {"XGROUP", "CREATE", key, group, "0", "MKSTREAM", "ENTRIESREAD", std::to_string(already_gone)};
+/// `already_gone`: entries that were trimmed before there was a group. Told so, Redis counts the
+/// lag right from the start.
+redis::Command render_create(const std::string& key, const std::string& group,
+                             std::int64_t already_gone) {
+  return {"XGROUP", "CREATE",   key,           group,
+          "0",      "MKSTREAM", "ENTRIESREAD", std::to_string(already_gone)};
 }
 redis::Command render_exists(const std::string& key) { return {"EXISTS", key}; }
-std::vector<redis::Command> render_look(const std::string& key) { return {{"XINFO", "GROUPS", key}, {"XINFO", "STREAM", key}}; }
+std::vector<redis::Command> render_look(const std::string& key) {
+  return {{"XINFO", "GROUPS", key}, {"XINFO", "STREAM", key}};
+}
 redis::Command render_groups(const std::string& key) { return {"XINFO", "GROUPS", key}; }
 redis::Command render_repair(const std::string& key, const GroupState& group, std::int64_t lost) {
-  return {"XGROUP", "SETID", key, group.name, group.last_delivered, "ENTRIESREAD", std::to_string(group.entries_read.value_or(0) + lost)};
+  return {"XGROUP",
+          "SETID",
+          key,
+          group.name,
+          group.last_delivered,
+          "ENTRIESREAD",
+          std::to_string(group.entries_read.value_or(0) + lost)};
 }
-redis::Command render_claim(const Options& options, const std::string& consumer, const std::string& key, const std::string& start) {
-  return {"XAUTOCLAIM", key, options.group, consumer, std::to_string(options.claim_idle.count()), start, "COUNT", std::to_string(options.batch)};
+redis::Command render_claim(const Options& options, const std::string& consumer,
+                            const std::string& key, const std::string& start) {
+  return {"XAUTOCLAIM",
+          key,
+          options.group,
+          consumer,
+          std::to_string(options.claim_idle.count()),
+          start,
+          "COUNT",
+          std::to_string(options.batch)};
 }
-redis::Command render_ack(const std::string& key, const std::string& group, const std::vector<std::string>& ids) {
+redis::Command render_ack(const std::string& key, const std::string& group,
+                          const std::vector<std::string>& ids) {
   redis::Command command{"XACK", key, group};
   command.insert(command.end(), ids.begin(), ids.end());
   return command;
@@ -89,7 +114,8 @@ runtime::Async<std::optional<std::int64_t>> Consumer::Impl::look_for_group(Self 
   }
   std::vector<redis::Command> look = render_look(self->key);
   const Deadline deadline = self->command_deadline();
-  Result<std::vector<redis::Reply>> seen = co_await self->client.pipeline(deadline, std::move(look));
+  Result<std::vector<redis::Reply>> seen =
+      co_await self->client.pipeline(deadline, std::move(look));
   if (!seen) {
     co_return std::move(seen).error();
   }
@@ -98,7 +124,8 @@ runtime::Async<std::optional<std::int64_t>> Consumer::Impl::look_for_group(Self 
     co_return std::move(groups).error();
   }
   const std::string& own = self->options.group;
-  const bool found = std::any_of(groups->begin(), groups->end(), [&own](const GroupState& group) { return group.name == own; });
+  const bool found = std::any_of(groups->begin(), groups->end(),
+                                 [&own](const GroupState& group) { return group.name == own; });
   if (found) {
     co_return std::optional<std::int64_t>{};
   }
@@ -106,7 +133,8 @@ runtime::Async<std::optional<std::int64_t>> Consumer::Impl::look_for_group(Self 
   co_return std::optional(already_gone);
 }
 
-/// Looks before it makes: XGROUP CREATE is refused by a full server even where there is nothing to create, and then nobody would drain it.
+/// Looks before it makes: XGROUP CREATE is refused by a full server even where there is nothing to
+/// create, and then nobody would drain it.
 runtime::Async<> Consumer::Impl::ensure_group(Self self) {
   Result<std::optional<std::int64_t>> absent = co_await look_for_group(self);
   if (!absent) {
@@ -131,7 +159,8 @@ runtime::Async<> Consumer::Impl::ensure_group(Self self) {
   co_return made;
 }
 
-runtime::Async<std::vector<RawEntry>> Consumer::Impl::read_new(Self self, std::chrono::milliseconds block) {
+runtime::Async<std::vector<RawEntry>> Consumer::Impl::read_new(Self self,
+                                                               std::chrono::milliseconds block) {
   redis::Command command = render_read(self->options, self->consumer, self->key, ">", block);
   const Deadline deadline = Deadline::after(block + self->redis_options.command_timeout);
   Result<redis::Reply> reply = co_await self->client.command(deadline, std::move(command));
@@ -151,10 +180,13 @@ runtime::Async<std::vector<RawEntry>> Consumer::Impl::read_own(Self self, std::s
   co_return parse_read(std::move(*reply));
 }
 
-runtime::Async<std::vector<std::int64_t>> Consumer::Impl::deliveries_of(Self self, std::vector<std::string> ids) {
-  std::vector<redis::Command> commands = render_pending_lookups(self->key, self->options.group, ids);
+runtime::Async<std::vector<std::int64_t>> Consumer::Impl::deliveries_of(
+    Self self, std::vector<std::string> ids) {
+  std::vector<redis::Command> commands =
+      render_pending_lookups(self->key, self->options.group, ids);
   const Deadline deadline = self->command_deadline();
-  Result<std::vector<redis::Reply>> replies = co_await self->client.pipeline(deadline, std::move(commands));
+  Result<std::vector<redis::Reply>> replies =
+      co_await self->client.pipeline(deadline, std::move(commands));
   if (!replies) {
     co_return std::move(replies).error();
   }
@@ -181,7 +213,8 @@ runtime::Async<> Consumer::Impl::ack(Self self, std::vector<std::string> ids) {
   co_return Result<>{};
 }
 
-runtime::Async<> Consumer::Impl::add_dead(Self self, Entry entry, std::int64_t deliveries, std::string reason) {
+runtime::Async<> Consumer::Impl::add_dead(Self self, Entry entry, std::int64_t deliveries,
+                                          std::string reason) {
   redis::Command command = render_dead(self->key, entry, deliveries, reason);
   Result<redis::Reply> reply = co_await ask(self, std::move(command));
   if (!reply) {
@@ -205,7 +238,8 @@ runtime::Async<> Consumer::Impl::claim_stale(Self self) {
     }
     start = claimed->next;
     if (!claimed->deleted.empty()) {
-      self->note_lost(static_cast<std::int64_t>(claimed->deleted.size()), "they were trimmed while a consumer worked on them");
+      self->note_lost(static_cast<std::int64_t>(claimed->deleted.size()),
+                      "they were trimmed while a consumer worked on them");
     }
     self->instruments.claimed.inc(static_cast<double>(claimed->entries.size()));
     if (!claimed->entries.empty()) {
@@ -229,7 +263,9 @@ runtime::Async<> Consumer::Impl::look_for_loss(Self self) {
   if (!groups) {
     co_return std::move(groups).error();
   }
-  const auto own = std::find_if(groups->begin(), groups->end(), [&self](const GroupState& g) { return g.name == self->options.group; });
+  const auto own = std::find_if(groups->begin(), groups->end(), [&self](const GroupState& g) {
+    return g.name == self->options.group;
+  });
   if (own == groups->end()) {
     co_return make_error(Errc::not_found, "the consumer group is gone");
   }

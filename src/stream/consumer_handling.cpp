@@ -16,24 +16,30 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Past this count entries are delivered one by one, so that a bad one does not spoil its neighbours' deliveries.
+/// Past this count entries are delivered one by one, so that a bad one does not spoil its
+/// neighbours' deliveries.
 constexpr std::int64_t kAloneAfter = 2;
 /// In-memory repetitions of a batch after a time-out, which may be the batch's own fault.
 constexpr unsigned kTimeoutRepeats = 3;
 constexpr std::size_t kPoisonFieldMax = 4096;
 
-/// An identity for an entry that has none: from its place in the stream, negative so that it never meets an outbox row.
+/// An identity for an entry that has none: from its place in the stream, negative so that it never
+/// meets an outbox row.
 EventId poison_id(const std::string& stream_id) {
   const StreamId id = parse_stream_id(stream_id).value_or(StreamId{});
   return -static_cast<EventId>((id.ms % 4'000'000'000'000'000U) * 1000 + id.seq % 1000) - 1;
 }
 
-/// What an entry that cannot be parsed looked like: its fields as JSON, cut, so that any bytes can be kept.
-model::Event describe_poison(model::Topic topic, const std::string& stream_id, const redis::Reply& fields) {
+/// What an entry that cannot be parsed looked like: its fields as JSON, cut, so that any bytes can
+/// be kept.
+model::Event describe_poison(model::Topic topic, const std::string& stream_id,
+                             const redis::Reply& fields) {
   nlohmann::json list = nlohmann::json::array();
   const redis::Reply::Array* parts = fields.array();
   for (std::size_t i = 0; parts != nullptr && i < parts->size() && i < 32; ++i) {
-    std::string text = (*parts)[i].text() != nullptr ? (*parts)[i].text()->substr(0, kPoisonFieldMax) : std::string{};
+    std::string text = (*parts)[i].text() != nullptr
+                           ? (*parts)[i].text()->substr(0, kPoisonFieldMax)
+                           : std::string{};
     std::replace(text.begin(), text.end(), '\0', '?');  // jsonb takes no NUL.
     list.push_back(std::move(text));
   }
@@ -41,8 +47,10 @@ model::Event describe_poison(model::Topic topic, const std::string& stream_id, c
   event.id = poison_id(stream_id);
   event.topic = topic;
   event.type = "poison";
-  event.payload = nlohmann::json{{"fields", list}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  event.created_at = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  event.payload = nlohmann::json{{"fields", list}}.dump(-1, ' ', false,
+                                                        nlohmann::json::error_handler_t::replace);
+  event.created_at =
+      std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
   return event;
 }
 
@@ -78,15 +86,19 @@ Sorted sort_entries(model::Topic topic, std::vector<RawEntry> raw) {
   return sorted;
 }
 
-/// Is it the world's fault (try the same batch again, as long as it takes), or may it be the batch's?
-bool is_outage(Errc code) { return code == Errc::unavailable || code == Errc::overloaded || code == Errc::in_doubt; }
+/// Is it the world's fault (try the same batch again, as long as it takes), or may it be the
+/// batch's?
+bool is_outage(Errc code) {
+  return code == Errc::unavailable || code == Errc::overloaded || code == Errc::in_doubt;
+}
 
 }  // namespace
 
 runtime::Async<> Consumer::Impl::process(Self self, std::vector<RawEntry> raw, Origin origin) {
   Sorted sorted = sort_entries(self->topic, std::move(raw));
   if (!sorted.gone.empty()) {
-    self->note_lost(static_cast<std::int64_t>(sorted.gone.size()), "they were trimmed while this consumer had them pending");
+    self->note_lost(static_cast<std::int64_t>(sorted.gone.size()),
+                    "they were trimmed while this consumer had them pending");
     Result<> forgotten = co_await ack(self, std::move(sorted.gone));
     if (!forgotten) {
       co_return forgotten;
@@ -103,9 +115,11 @@ runtime::Async<> Consumer::Impl::process(Self self, std::vector<RawEntry> raw, O
     co_return Result<>{};
   }
   if (origin == Origin::fresh) {
-    const Timestamp now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const Timestamp now =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
     for (const Entry& entry : sorted.good) {
-      self->instruments.delay_seconds.observe(std::chrono::duration<double>(now - entry.event.created_at).count());
+      self->instruments.delay_seconds.observe(
+          std::chrono::duration<double>(now - entry.event.created_at).count());
     }
     Result<> delivered = co_await deliver(self, std::move(sorted.good));
     co_return delivered;
@@ -161,8 +175,10 @@ runtime::Async<> Consumer::Impl::deliver(Self self, std::vector<Entry> batch) {
   co_return settled;
 }
 
-runtime::Async<std::vector<Disposition>> Consumer::Impl::call_until_reachable(Self self, std::vector<Entry> batch) {
-  // The batch is repeated here rather than by Redis, so that an outage of the handler's dependency uses up no deliveries.
+runtime::Async<std::vector<Disposition>> Consumer::Impl::call_until_reachable(
+    Self self, std::vector<Entry> batch) {
+  // The batch is repeated here rather than by Redis, so that an outage of the handler's dependency
+  // uses up no deliveries.
   runtime::Backoff backoff(runtime::BackoffOptions{100ms, 5000ms});
   while (true) {
     Result<std::vector<Disposition>> dispositions = co_await call_handler(self, batch);
@@ -172,7 +188,8 @@ runtime::Async<std::vector<Disposition>> Consumer::Impl::call_until_reachable(Se
     }
     self->note_handler_error(dispositions.error());
     const Errc code = dispositions.error().code;
-    const bool again = is_outage(code) || ((code == Errc::timeout || code == Errc::conflict) && backoff.attempt() < kTimeoutRepeats);
+    const bool again = is_outage(code) || ((code == Errc::timeout || code == Errc::conflict) &&
+                                           backoff.attempt() < kTimeoutRepeats);
     if (!again || self->stopping) {
       co_return dispositions;
     }
@@ -184,12 +201,14 @@ runtime::Async<std::vector<Disposition>> Consumer::Impl::call_until_reachable(Se
   }
 }
 
-runtime::Async<std::vector<Disposition>> Consumer::Impl::call_handler(Self self, std::vector<Entry> batch) {
+runtime::Async<std::vector<Disposition>> Consumer::Impl::call_handler(Self self,
+                                                                      std::vector<Entry> batch) {
   const auto started = std::chrono::steady_clock::now();
   std::string thrown;
   try {
     Result<std::vector<Disposition>> dispositions = co_await self->handler(std::move(batch));
-    self->instruments.handler_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    self->instruments.handler_seconds.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     co_return dispositions;
   } catch (const boost::system::system_error& e) {
     if (e.code() == boost::asio::error::operation_aborted) {
@@ -202,7 +221,8 @@ runtime::Async<std::vector<Disposition>> Consumer::Impl::call_handler(Self self,
   co_return make_error(Errc::internal, "the handler threw: " + thrown);
 }
 
-runtime::Async<> Consumer::Impl::settle(Self self, std::vector<Entry> batch, std::vector<Disposition> dispositions) {
+runtime::Async<> Consumer::Impl::settle(Self self, std::vector<Entry> batch,
+                                        std::vector<Disposition> dispositions) {
   std::vector<std::string> done;
   std::vector<Entry> hopeless;
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -227,7 +247,8 @@ runtime::Async<> Consumer::Impl::settle(Self self, std::vector<Entry> batch, std
   co_return step;
 }
 
-runtime::Async<> Consumer::Impl::give_up(Self self, Entry entry, std::int64_t deliveries, std::string reason) {
+runtime::Async<> Consumer::Impl::give_up(Self self, Entry entry, std::int64_t deliveries,
+                                         std::string reason) {
   Result<> stored = co_await self->dead_letters(entry, deliveries, reason);
   if (!stored) {
     self->note_handler_error(stored.error());
@@ -249,17 +270,21 @@ runtime::Async<> Consumer::Impl::give_up(Self self, Entry entry, std::int64_t de
 
 void Consumer::Impl::note_lost(std::int64_t count, std::string_view why) {
   instruments.lost.inc(static_cast<double>(count));
-  log.error("entries vanished from a stream; they are published again from the outbox. Nothing but Sensus may trim its streams, and Redis must "
-            "not evict.",
-            {{"stream", key}, {"entries", count}, {"why", why}});
+  log.error(
+      "entries vanished from a stream; they are published again from the outbox. Nothing but "
+      "Sensus may trim its streams, and Redis must "
+      "not evict.",
+      {{"stream", key}, {"entries", count}, {"why", why}});
   on_lost();
 }
 
 void Consumer::Impl::note_group_made() {
   instruments.groups_made.inc();
-  log.warning("made the consumer group of a stream; unfinished events are published again from the outbox. Expected at the first start only: "
-              "otherwise Redis was flushed or lost its data.",
-              {{"stream", key}, {"group", options.group}});
+  log.warning(
+      "made the consumer group of a stream; unfinished events are published again from the outbox. "
+      "Expected at the first start only: "
+      "otherwise Redis was flushed or lost its data.",
+      {{"stream", key}, {"group", options.group}});
   on_lost();
 }
 
@@ -268,14 +293,20 @@ void Consumer::Impl::note_handler_error(const Error& error) {
   if (stopping) {
     return;
   }
-  log.throttled(telemetry::LogLevel::warning, key + error.message, "entries of a stream cannot be handled now; they stay and are tried again",
+  log.throttled(telemetry::LogLevel::warning, key + error.message,
+                "entries of a stream cannot be handled now; they stay and are tried again",
                 {{"stream", key}, {"error", error.message}, {"code", to_string(error.code)}});
 }
 
-void Consumer::Impl::note_dead(const Entry& entry, std::int64_t deliveries, const std::string& reason) {
+void Consumer::Impl::note_dead(const Entry& entry, std::int64_t deliveries,
+                               const std::string& reason) {
   instruments.dead.inc();
   log.error("an entry was given up and kept as a dead letter; see the table dead_letters",
-            {{"stream", key}, {"entry", entry.stream_id}, {"event", entry.event.id}, {"deliveries", deliveries}, {"reason", reason}});
+            {{"stream", key},
+             {"entry", entry.stream_id},
+             {"event", entry.event.id},
+             {"deliveries", deliveries},
+             {"reason", reason}});
 }
 
 }  // namespace sensus::stream

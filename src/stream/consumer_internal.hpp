@@ -29,8 +29,8 @@ struct ConsumerInstruments {
   telemetry::Histogram delay_seconds;
 };
 
-/// The loop is in consumer.cpp, what it says to Redis in consumer_commands.cpp, what it does with entries in consumer_handling.cpp.
-/// `not_found` anywhere means: the group is gone, make it again.
+/// The loop is in consumer.cpp, what it says to Redis in consumer_commands.cpp, what it does with
+/// entries in consumer_handling.cpp. `not_found` anywhere means: the group is gone, make it again.
 struct Consumer::Impl {
   using Self = std::shared_ptr<Impl>;
   Impl(Deps deps, Options o, model::Topic t, Handler h, DeadLetterSink d, std::function<void()> l);
@@ -51,9 +51,11 @@ struct Consumer::Impl {
   static runtime::Async<> ensure_group(Self self);
   static runtime::Async<std::vector<RawEntry>> read_new(Self self, std::chrono::milliseconds block);
   static runtime::Async<std::vector<RawEntry>> read_own(Self self, std::string after);
-  static runtime::Async<std::vector<std::int64_t>> deliveries_of(Self self, std::vector<std::string> ids);
+  static runtime::Async<std::vector<std::int64_t>> deliveries_of(Self self,
+                                                                 std::vector<std::string> ids);
   static runtime::Async<> ack(Self self, std::vector<std::string> ids);
-  static runtime::Async<> add_dead(Self self, Entry entry, std::int64_t deliveries, std::string reason);
+  static runtime::Async<> add_dead(Self self, Entry entry, std::int64_t deliveries,
+                                   std::string reason);
 
   // Entries.
   enum class Origin { fresh, redelivered };
@@ -61,9 +63,12 @@ struct Consumer::Impl {
   static runtime::Async<> deliver_again(Self self, std::vector<Entry> entries);
   static runtime::Async<> deliver(Self self, std::vector<Entry> batch);
   static runtime::Async<std::vector<Disposition>> call_handler(Self self, std::vector<Entry> batch);
-  static runtime::Async<std::vector<Disposition>> call_until_reachable(Self self, std::vector<Entry> batch);
-  static runtime::Async<> settle(Self self, std::vector<Entry> batch, std::vector<Disposition> dispositions);
-  static runtime::Async<> give_up(Self self, Entry entry, std::int64_t deliveries, std::string reason);
+  static runtime::Async<std::vector<Disposition>> call_until_reachable(Self self,
+                                                                       std::vector<Entry> batch);
+  static runtime::Async<> settle(Self self, std::vector<Entry> batch,
+                                 std::vector<Disposition> dispositions);
+  static runtime::Async<> give_up(Self self, Entry entry, std::int64_t deliveries,
+                                  std::string reason);
 
   void note_lost(std::int64_t count, std::string_view why);
   void note_group_made();
@@ -71,7 +76,9 @@ struct Consumer::Impl {
   void note_session_error(const Error& error);
   void note_dead(const Entry& entry, std::int64_t deliveries, const std::string& reason);
   [[nodiscard]] std::chrono::milliseconds claim_interval() const;
-  [[nodiscard]] Deadline command_deadline() const { return Deadline::after(redis_options.command_timeout); }
+  [[nodiscard]] Deadline command_deadline() const {
+    return Deadline::after(redis_options.command_timeout);
+  }
 
   runtime::Executor executor;
   redis::Options redis_options;
@@ -85,15 +92,16 @@ struct Consumer::Impl {
   std::function<void()> on_lost;
   ConsumerInstruments instruments;
   redis::Client client;
-  runtime::Signal wake;           ///< Ends pauses: stop.
-  runtime::Signal keeper_wake;    ///< The same for the keeper.
+  runtime::Signal wake;         ///< Ends pauses: stop.
+  runtime::Signal keeper_wake;  ///< The same for the keeper.
   runtime::Signal children_done;
   LossDetector losses;
-  std::vector<std::string> in_hand;  ///< Ids the handler works on: the keeper shows Redis that they are alive.
+  std::vector<std::string>
+      in_hand;  ///< Ids the handler works on: the keeper shows Redis that they are alive.
   int children = 0;
   bool stopping = false;
-  bool finished = false;          ///< `run` is over.
-  std::string trouble;            ///< Of the handler, for health; empty when the last batch went well.
+  bool finished = false;  ///< `run` is over.
+  std::string trouble;    ///< Of the handler, for health; empty when the last batch went well.
 };
 
 }  // namespace sensus::stream

@@ -11,13 +11,16 @@
 
 namespace sensus::stream {
 
-/// What one reader of the live feed has yet to read, and the seam between what it replays from the stream and what is live. Pure.
-/// While it replays, live entries collect here too; at the end of the replay those it has not replayed follow. An overflow while replaying
-/// costs nothing but another page; an overflow of a live reader closes it.
+/// What one reader of the live feed has yet to read, and the seam between what it replays from the
+/// stream and what is live. Pure. While it replays, live entries collect here too; at the end of
+/// the replay those it has not replayed follow. An overflow while replaying costs nothing but
+/// another page; an overflow of a live reader closes it.
 class FeedQueue {
  public:
   FeedQueue(std::size_t limit, std::optional<StreamId> replay_after)
-      : limit_(limit), replaying_(replay_after.has_value()), cursor_(replay_after.value_or(StreamId{})) {}
+      : limit_(limit),
+        replaying_(replay_after.has_value()),
+        cursor_(replay_after.value_or(StreamId{})) {}
 
   /// A live entry.
   void push(StreamId id, const Entry& entry);
@@ -38,10 +41,10 @@ class FeedQueue {
   };
   std::size_t limit_;
   bool replaying_;
-  bool gap_ = false;               ///< Overflowed while replaying: what was dropped is still in the stream.
+  bool gap_ = false;  ///< Overflowed while replaying: what was dropped is still in the stream.
   bool overflowed_ = false;
   StreamId cursor_;
-  std::optional<StreamId> seam_;   ///< Live entries up to here were replayed.
+  std::optional<StreamId> seam_;  ///< Live entries up to here were replayed.
   std::deque<Live> live_;
 };
 

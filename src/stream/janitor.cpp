@@ -10,10 +10,12 @@
 namespace sensus::stream {
 namespace {
 
-constexpr std::array kGroupTopics{model::Topic::metrics, model::Topic::alerts, model::Topic::explanations};
+constexpr std::array kGroupTopics{model::Topic::metrics, model::Topic::alerts,
+                                  model::Topic::explanations};
 /// The bound of the events stream should its ids run ahead of the clock, so that age trims nothing.
 constexpr const char* kEventsLengthMax = "100000";
-/// A consumer with nothing pending that nobody has seen for a day is a name left over by a replica that is gone.
+/// A consumer with nothing pending that nobody has seen for a day is a name left over by a replica
+/// that is gone.
 constexpr std::int64_t kConsumerIdleMs = std::int64_t{24} * 3600 * 1000;
 
 struct StreamGauges {
@@ -23,13 +25,20 @@ struct StreamGauges {
   telemetry::Counter trimmed;
 };
 
-StreamGauges make_gauges(telemetry::Metrics& metrics, const std::string& stream, const std::string& group) {
+StreamGauges make_gauges(telemetry::Metrics& metrics, const std::string& stream,
+                         const std::string& group) {
   StreamGauges gauges;
-  gauges.length = metrics.gauge("sensus_stream_length", "Entries in the stream.", {{"stream", stream}});
-  gauges.trimmed = metrics.counter("sensus_stream_trimmed_total", "Entries removed because every group has done them.", {{"stream", stream}});
+  gauges.length =
+      metrics.gauge("sensus_stream_length", "Entries in the stream.", {{"stream", stream}});
+  gauges.trimmed =
+      metrics.counter("sensus_stream_trimmed_total",
+                      "Entries removed because every group has done them.", {{"stream", stream}});
   if (!group.empty()) {
-    gauges.lag = metrics.gauge("sensus_stream_lag", "Entries the group has not read.", {{"stream", stream}, {"group", group}});
-    gauges.pending = metrics.gauge("sensus_stream_pending", "Entries the group has read and not acknowledged.", {{"stream", stream}, {"group", group}});
+    gauges.lag = metrics.gauge("sensus_stream_lag", "Entries the group has not read.",
+                               {{"stream", stream}, {"group", group}});
+    gauges.pending =
+        metrics.gauge("sensus_stream_pending", "Entries the group has read and not acknowledged.",
+                      {{"stream", stream}, {"group", group}});
   }
   return gauges;
 }
@@ -37,35 +46,47 @@ StreamGauges make_gauges(telemetry::Metrics& metrics, const std::string& stream,
 std::vector<redis::Command> render_look(const std::string& key) {
   return {{"XLEN", key}, {"XINFO", "GROUPS", key}};
 }
-std::vector<redis::Command> render_pending(const std::string& key, const std::vector<GroupState>& groups) {
+std::vector<redis::Command> render_pending(const std::string& key,
+                                           const std::vector<GroupState>& groups) {
   std::vector<redis::Command> commands;
   for (const GroupState& group : groups) {
     commands.push_back({"XPENDING", key, group.name});
   }
   return commands;
 }
-redis::Command render_trim(const std::string& key, StreamId before) { return {"XTRIM", key, "MINID", render_stream_id(before)}; }
-std::vector<redis::Command> render_trim_by_age(const std::string& key, std::int64_t before_ms) {
-  return {{"XTRIM", key, "MINID", std::to_string(std::max<std::int64_t>(before_ms, 0))}, {"XTRIM", key, "MAXLEN", "~", kEventsLengthMax}, {"XLEN", key}};
+redis::Command render_trim(const std::string& key, StreamId before) {
+  return {"XTRIM", key, "MINID", render_stream_id(before)};
 }
-redis::Command render_consumers(const std::string& key, const std::string& group) { return {"XINFO", "CONSUMERS", key, group}; }
-redis::Command render_delete(const std::string& key, const std::string& group, const std::string& consumer) {
+std::vector<redis::Command> render_trim_by_age(const std::string& key, std::int64_t before_ms) {
+  return {{"XTRIM", key, "MINID", std::to_string(std::max<std::int64_t>(before_ms, 0))},
+          {"XTRIM", key, "MAXLEN", "~", kEventsLengthMax},
+          {"XLEN", key}};
+}
+redis::Command render_consumers(const std::string& key, const std::string& group) {
+  return {"XINFO", "CONSUMERS", key, group};
+}
+redis::Command render_delete(const std::string& key, const std::string& group,
+                             const std::string& consumer) {
   return {"XGROUP", "DELCONSUMER", key, group, consumer};
 }
 redis::Command render_info() { return {"INFO", "memory"}; }
 
-double integer_of(const redis::Reply& reply) { return reply.integer() != nullptr ? static_cast<double>(*reply.integer()) : 0; }
+double integer_of(const redis::Reply& reply) {
+  return reply.integer() != nullptr ? static_cast<double>(*reply.integer()) : 0;
+}
 
 /// One janitor. Lives in the frame of run_janitor.
 class Janitor {
  public:
-  Janitor(redis::Client& client, Options options, const Clock& clock, telemetry::Log log, telemetry::Metrics& metrics)
+  Janitor(redis::Client& client, Options options, const Clock& clock, telemetry::Log log,
+          telemetry::Metrics& metrics)
       : client_(client), options_(std::move(options)), clock_(clock), log_(std::move(log)) {
     for (const model::Topic topic : kGroupTopics) {
       gauges_.push_back(make_gauges(metrics, key_of(options_, topic), options_.group));
     }
     events_gauges_ = make_gauges(metrics, options_.events_key, "");
-    errors_ = metrics.counter("sensus_stream_janitor_errors_total", "Rounds of the stream janitor that failed.");
+    errors_ = metrics.counter("sensus_stream_janitor_errors_total",
+                              "Rounds of the stream janitor that failed.");
   }
 
   runtime::Task round() {
@@ -87,7 +108,8 @@ class Janitor {
 
   void note_error(const Error& error) {
     errors_.inc();
-    log_.throttled(telemetry::LogLevel::warning, error.message, "streams were not trimmed this time", {{"error", error.message}});
+    log_.throttled(telemetry::LogLevel::warning, error.message,
+                   "streams were not trimmed this time", {{"error", error.message}});
   }
 
   runtime::Async<> check_policy() {
@@ -107,7 +129,9 @@ class Janitor {
 
   void warn_about(const std::string& policy) {
     if (!policy.empty() && policy != "noeviction") {
-      log_.warning("Redis may evict streams that are not consumed yet: set maxmemory-policy to noeviction", {{"policy", policy}});
+      log_.warning(
+          "Redis may evict streams that are not consumed yet: set maxmemory-policy to noeviction",
+          {{"policy", policy}});
     }
   }
 
@@ -123,10 +147,12 @@ class Janitor {
       co_return std::move(groups).error();
     }
     show(gauges, integer_of((*seen)[0]), *groups);
-    // What was delivered since the look has larger ids than what the look says, so the point stays safe.
+    // What was delivered since the look has larger ids than what the look says, so the point stays
+    // safe.
     std::vector<redis::Command> pending = render_pending(key, *groups);
     const Deadline pending_limit = limit();
-    Result<std::vector<redis::Reply>> replies = co_await client_.pipeline(pending_limit, std::move(pending));
+    Result<std::vector<redis::Reply>> replies =
+        co_await client_.pipeline(pending_limit, std::move(pending));
     if (!replies) {
       co_return std::move(replies).error();
     }
@@ -146,7 +172,8 @@ class Janitor {
     co_return swept;
   }
 
-  void show(const StreamGauges& gauges, double length, const std::vector<GroupState>& groups) const {
+  void show(const StreamGauges& gauges, double length,
+            const std::vector<GroupState>& groups) const {
     gauges.length.set(length);
     for (const GroupState& group : groups) {
       if (group.name == options_.group) {
@@ -156,7 +183,8 @@ class Janitor {
     }
   }
 
-  static Result<std::optional<StreamId>> find_point(const std::vector<GroupState>& groups, const std::vector<redis::Reply>& pending) {
+  static Result<std::optional<StreamId>> find_point(const std::vector<GroupState>& groups,
+                                                    const std::vector<redis::Reply>& pending) {
     std::vector<GroupProgress> progress;
     for (std::size_t i = 0; i < groups.size(); ++i) {
       GroupProgress one;
@@ -187,7 +215,8 @@ class Janitor {
     const std::int64_t before = to_unix_us(clock_.now()) / 1000 - options_.events_retention.count();
     std::vector<redis::Command> commands = render_trim_by_age(options_.events_key, before);
     const Deadline deadline = limit();
-    Result<std::vector<redis::Reply>> replies = co_await client_.pipeline(deadline, std::move(commands));
+    Result<std::vector<redis::Reply>> replies =
+        co_await client_.pipeline(deadline, std::move(commands));
     if (!replies) {
       co_return std::move(replies).error();
     }
@@ -211,7 +240,8 @@ class Janitor {
 std::optional<StreamId> trim_point(const std::vector<GroupProgress>& groups) {
   std::optional<StreamId> least;
   for (const GroupProgress& group : groups) {
-    const StreamId own = std::min(group.last_delivered, group.least_pending.value_or(group.last_delivered));
+    const StreamId own =
+        std::min(group.last_delivered, group.least_pending.value_or(group.last_delivered));
     least = least ? std::min(*least, own) : own;
   }
   return least;
@@ -227,7 +257,8 @@ std::string eviction_policy(std::string_view info) {
   return std::string(rest.substr(0, rest.find_first_of("\r\n")));
 }
 
-runtime::Task run_janitor(redis::Client& client, Options options, const Clock& clock, telemetry::Log log, telemetry::Metrics& metrics,
+runtime::Task run_janitor(redis::Client& client, Options options, const Clock& clock,
+                          telemetry::Log log, telemetry::Metrics& metrics,
                           std::chrono::milliseconds interval) {
   Janitor janitor(client, std::move(options), clock, std::move(log), metrics);
   while (true) {
@@ -235,7 +266,9 @@ runtime::Task run_janitor(redis::Client& client, Options options, const Clock& c
     if (connected) {
       co_await janitor.round();
     }
-    const Duration pause = connected ? interval : std::min<std::chrono::milliseconds>(interval, std::chrono::seconds{1});
+    const Duration pause =
+        connected ? interval
+                  : std::min<std::chrono::milliseconds>(interval, std::chrono::seconds{1});
     Result<> slept = co_await runtime::sleep(pause);
     if (!slept) {
       co_return;

@@ -15,7 +15,8 @@ struct GroupProgress {
   std::optional<StreamId> least_pending;
 };
 
-/// Entries before this id are done by every group; nullopt when nothing may be trimmed (no group: its entries are unread). Pure.
+/// Entries before this id are done by every group; nullopt when nothing may be trimmed (no group:
+/// its entries are unread). Pure.
 [[nodiscard]] std::optional<StreamId> trim_point(const std::vector<GroupProgress>& groups);
 
 /// Value of `maxmemory_policy` in an answer to INFO memory; empty when it is not there.

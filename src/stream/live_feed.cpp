@@ -23,13 +23,22 @@ constexpr std::size_t kQueueMax = 1000;
 constexpr std::size_t kPage = 200;
 
 struct Subscriber {
-  Subscriber(const runtime::Executor& executor, std::optional<StreamId> after) : queue(kQueueMax, after), changed(executor) {}
+  Subscriber(const runtime::Executor& executor, std::optional<StreamId> after)
+      : queue(kQueueMax, after), changed(executor) {}
   FeedQueue queue;
   runtime::Signal changed;
 };
 
-redis::Command render_read(const std::string& key, StreamId after, std::chrono::milliseconds block) {
-  return {"XREAD", "COUNT", "500", "BLOCK", std::to_string(std::max<std::int64_t>(block.count(), 1)), "STREAMS", key, render_stream_id(after)};
+redis::Command render_read(const std::string& key, StreamId after,
+                           std::chrono::milliseconds block) {
+  return {"XREAD",
+          "COUNT",
+          "500",
+          "BLOCK",
+          std::to_string(std::max<std::int64_t>(block.count(), 1)),
+          "STREAMS",
+          key,
+          render_stream_id(after)};
 }
 redis::Command render_info(const std::string& key) { return {"XINFO", "STREAM", key}; }
 redis::Command render_page(const std::string& key, StreamId after) {
@@ -60,15 +69,22 @@ struct LiveFeed::Impl {
         wake(executor),
         children_done(executor),
         count(deps.metrics.gauge("sensus_stream_subscribers", "Readers of the live feed.")),
-        dropped(deps.metrics.counter("sensus_stream_subscribers_dropped_total", "Readers of the live feed closed because they were too slow.")),
-        fanned_out(deps.metrics.counter("sensus_stream_feed_entries_total", "Entries read for the live feed.")) {}
+        dropped(
+            deps.metrics.counter("sensus_stream_subscribers_dropped_total",
+                                 "Readers of the live feed closed because they were too slow.")),
+        fanned_out(deps.metrics.counter("sensus_stream_feed_entries_total",
+                                        "Entries read for the live feed.")) {}
 
   static runtime::Task run(Self self);
   static runtime::Async<> read_tail(Self self);
   static runtime::Async<> find_position(Self self);
-  static runtime::Async<std::vector<Entry>> next(Self self, std::shared_ptr<Subscriber> subscriber, Deadline deadline);
-  static runtime::Async<std::vector<Entry>> replay(Self self, std::shared_ptr<Subscriber> subscriber, Deadline deadline);
-  static runtime::Async<std::unique_ptr<Subscription>> subscribe(Self self, std::optional<std::string> last_event_id);
+  static runtime::Async<std::vector<Entry>> next(Self self, std::shared_ptr<Subscriber> subscriber,
+                                                 Deadline deadline);
+  static runtime::Async<std::vector<Entry>> replay(Self self,
+                                                   std::shared_ptr<Subscriber> subscriber,
+                                                   Deadline deadline);
+  static runtime::Async<std::unique_ptr<Subscription>> subscribe(
+      Self self, std::optional<std::string> last_event_id);
 
   void fan_out(std::vector<RawEntry> raw);
   void close_all();
@@ -97,11 +113,14 @@ namespace {
 template <class Impl>
 class FeedSubscription final : public LiveFeed::Subscription {
  public:
-  FeedSubscription(std::shared_ptr<Impl> feed, std::shared_ptr<Subscriber> subscriber) : feed_(std::move(feed)), subscriber_(std::move(subscriber)) {}
+  FeedSubscription(std::shared_ptr<Impl> feed, std::shared_ptr<Subscriber> subscriber)
+      : feed_(std::move(feed)), subscriber_(std::move(subscriber)) {}
   ~FeedSubscription() override { feed_->remove(subscriber_); }
   FeedSubscription(const FeedSubscription&) = delete;
   FeedSubscription& operator=(const FeedSubscription&) = delete;
-  runtime::Async<std::vector<Entry>> next(Deadline deadline) override { return Impl::next(feed_, subscriber_, deadline); }
+  runtime::Async<std::vector<Entry>> next(Deadline deadline) override {
+    return Impl::next(feed_, subscriber_, deadline);
+  }
 
  private:
   std::shared_ptr<Impl> feed_;
@@ -110,24 +129,29 @@ class FeedSubscription final : public LiveFeed::Subscription {
 
 }  // namespace
 
-runtime::Async<std::unique_ptr<LiveFeed::Subscription>> LiveFeed::Impl::subscribe(Self self, std::optional<std::string> last_event_id) {
+runtime::Async<std::unique_ptr<LiveFeed::Subscription>> LiveFeed::Impl::subscribe(
+    Self self, std::optional<std::string> last_event_id) {
   std::optional<StreamId> after;
   if (last_event_id) {
     after = parse_stream_id(*last_event_id);
     if (!after || after->ms == std::numeric_limits<std::uint64_t>::max()) {
-      co_return make_error(Errc::invalid_input, "must be an event id of this feed, such as 1795167960674-0", "Last-Event-ID");
+      co_return make_error(Errc::invalid_input,
+                           "must be an event id of this feed, such as 1795167960674-0",
+                           "Last-Event-ID");
     }
   }
   if (self->stopping) {
     co_return make_error(Errc::unavailable, "the live feed is stopping");
   }
   if (self->subscribers.size() >= kSubscribersMax) {
-    co_return make_error(Errc::overloaded, "the live feed has its most readers (" + std::to_string(kSubscribersMax) + ")");
+    co_return make_error(Errc::overloaded, "the live feed has its most readers (" +
+                                               std::to_string(kSubscribersMax) + ")");
   }
   auto subscriber = std::make_shared<Subscriber>(self->executor, after);
   self->subscribers.push_back(subscriber);
   self->count.set(static_cast<double>(self->subscribers.size()));
-  std::unique_ptr<Subscription> subscription = std::make_unique<FeedSubscription<Impl>>(self, subscriber);
+  std::unique_ptr<Subscription> subscription =
+      std::make_unique<FeedSubscription<Impl>>(self, subscriber);
   co_return subscription;
 }
 
@@ -136,10 +160,14 @@ void LiveFeed::Impl::remove(const std::shared_ptr<Subscriber>& subscriber) {
   count.set(static_cast<double>(subscribers.size()));
 }
 
-runtime::Async<std::vector<Entry>> LiveFeed::Impl::next(Self self, std::shared_ptr<Subscriber> subscriber, Deadline deadline) {
+runtime::Async<std::vector<Entry>> LiveFeed::Impl::next(Self self,
+                                                        std::shared_ptr<Subscriber> subscriber,
+                                                        Deadline deadline) {
   while (true) {
     if (self->stopping || subscriber->queue.overflowed()) {
-      co_return make_error(Errc::unavailable, self->stopping ? "the live feed is stopping" : "the reader is too slow; come back with Last-Event-ID");
+      co_return make_error(Errc::unavailable,
+                           self->stopping ? "the live feed is stopping"
+                                          : "the reader is too slow; come back with Last-Event-ID");
     }
     if (subscriber->queue.replaying()) {
       Result<std::vector<Entry>> page = co_await replay(self, subscriber, deadline);
@@ -168,7 +196,9 @@ runtime::Async<std::vector<Entry>> LiveFeed::Impl::next(Self self, std::shared_p
   }
 }
 
-runtime::Async<std::vector<Entry>> LiveFeed::Impl::replay(Self self, std::shared_ptr<Subscriber> subscriber, Deadline deadline) {
+runtime::Async<std::vector<Entry>> LiveFeed::Impl::replay(Self self,
+                                                          std::shared_ptr<Subscriber> subscriber,
+                                                          Deadline deadline) {
   redis::Command command = render_page(self->options.events_key, subscriber->queue.cursor());
   Result<redis::Reply> reply = co_await self->history.command(deadline, std::move(command));
   if (!reply) {
@@ -178,7 +208,8 @@ runtime::Async<std::vector<Entry>> LiveFeed::Impl::replay(Self self, std::shared
   if (!raw) {
     co_return std::move(raw).error();
   }
-  const std::optional<StreamId> last = raw->empty() ? std::nullopt : parse_stream_id(raw->back().id);
+  const std::optional<StreamId> last =
+      raw->empty() ? std::nullopt : parse_stream_id(raw->back().id);
   subscriber->queue.replayed(last, raw->size() < kPage);
   co_return parse_all(std::move(*raw));
 }
@@ -207,7 +238,8 @@ runtime::Async<> LiveFeed::Impl::find_position(Self self) {
 runtime::Async<> LiveFeed::Impl::read_tail(Self self) {
   Result<> found = co_await find_position(self);
   while (found && !self->stopping) {
-    redis::Command command = render_read(self->options.events_key, *self->position, self->options.block);
+    redis::Command command =
+        render_read(self->options.events_key, *self->position, self->options.block);
     const Deadline deadline = Deadline::after(self->options.block + self->timeout);
     Result<redis::Reply> reply = co_await self->tail.command(deadline, std::move(command));
     if (!reply) {
@@ -287,10 +319,12 @@ runtime::Task LiveFeed::Impl::run(Self self) {
   }
 }
 
-LiveFeed::LiveFeed(Deps deps, Options options) : impl_(std::make_shared<Impl>(std::move(deps), std::move(options))) {}
+LiveFeed::LiveFeed(Deps deps, Options options)
+    : impl_(std::make_shared<Impl>(std::move(deps), std::move(options))) {}
 LiveFeed::~LiveFeed() { stop(); }
 
-runtime::Async<std::unique_ptr<LiveFeed::Subscription>> LiveFeed::subscribe(Deadline, std::optional<std::string> last_event_id) {
+runtime::Async<std::unique_ptr<LiveFeed::Subscription>> LiveFeed::subscribe(
+    Deadline, std::optional<std::string> last_event_id) {
   return Impl::subscribe(impl_, std::move(last_event_id));
 }
 runtime::Task LiveFeed::run() { return Impl::run(impl_); }

@@ -8,9 +8,11 @@
 namespace sensus::stream {
 namespace {
 
-constexpr std::size_t kChunk = 1000;  ///< Commands of one pipeline: bounds what waits in the client.
+constexpr std::size_t kChunk =
+    1000;  ///< Commands of one pipeline: bounds what waits in the client.
 
-std::vector<redis::Command> render_adds(const Options& options, const std::vector<model::Event>& events, std::size_t from) {
+std::vector<redis::Command> render_adds(const Options& options,
+                                        const std::vector<model::Event>& events, std::size_t from) {
   std::vector<redis::Command> commands;
   const std::size_t until = std::min(from + kChunk, events.size());
   commands.reserve(until - from);
@@ -36,7 +38,9 @@ Result<> take_ids(std::vector<redis::Reply> replies, std::vector<std::string>& i
   return {};
 }
 
-std::vector<redis::Command> render_lookups(const Options& options, const std::vector<Publisher::Location>& entries, std::size_t from) {
+std::vector<redis::Command> render_lookups(const Options& options,
+                                           const std::vector<Publisher::Location>& entries,
+                                           std::size_t from) {
   std::vector<redis::Command> commands;
   for (std::size_t i = from; i < std::min(from + kChunk, entries.size()); ++i) {
     // An id that is none is asked for as one that never exists.
@@ -56,19 +60,23 @@ Result<> take_presence(const std::vector<redis::Reply>& replies, std::vector<boo
 
 }  // namespace
 
-Publisher::Publisher(redis::Client& client, Options options, telemetry::Log log, telemetry::Metrics& metrics)
+Publisher::Publisher(redis::Client& client, Options options, telemetry::Log log,
+                     telemetry::Metrics& metrics)
     : client_(client),
       options_(std::move(options)),
       log_(std::move(log)),
       published_(metrics.counter("sensus_stream_published_total", "Entries added to streams.")),
-      errors_(metrics.counter("sensus_stream_publish_errors_total", "Batches that could not be added to their streams.")) {}
+      errors_(metrics.counter("sensus_stream_publish_errors_total",
+                              "Batches that could not be added to their streams.")) {}
 
-runtime::Async<std::vector<std::string>> Publisher::publish(Deadline deadline, std::vector<model::Event> events) {
+runtime::Async<std::vector<std::string>> Publisher::publish(Deadline deadline,
+                                                            std::vector<model::Event> events) {
   std::vector<std::string> ids;
   ids.reserve(events.size());
   while (ids.size() < events.size()) {
     std::vector<redis::Command> commands = render_adds(options_, events, ids.size());
-    Result<std::vector<redis::Reply>> replies = co_await client_.pipeline(deadline, std::move(commands));
+    Result<std::vector<redis::Reply>> replies =
+        co_await client_.pipeline(deadline, std::move(commands));
     if (!replies) {
       errors_.inc();
       co_return std::move(replies).error();
@@ -79,19 +87,22 @@ runtime::Async<std::vector<std::string>> Publisher::publish(Deadline deadline, s
     if (!taken) {
       errors_.inc();
       log_.throttled(telemetry::LogLevel::warning, taken.error().message,
-                     "Redis refuses entries; they stay in the outbox and are published again. OOM: raise maxmemory. READONLY: this is no primary.");
+                     "Redis refuses entries; they stay in the outbox and are published again. OOM: "
+                     "raise maxmemory. READONLY: this is no primary.");
       co_return make_error(Errc::unavailable, taken.error().message);
     }
   }
   co_return ids;
 }
 
-runtime::Async<std::vector<bool>> Publisher::missing(Deadline deadline, std::vector<Location> entries) {
+runtime::Async<std::vector<bool>> Publisher::missing(Deadline deadline,
+                                                     std::vector<Location> entries) {
   std::vector<bool> missing;
   missing.reserve(entries.size());
   while (missing.size() < entries.size()) {
     std::vector<redis::Command> commands = render_lookups(options_, entries, missing.size());
-    Result<std::vector<redis::Reply>> replies = co_await client_.pipeline(deadline, std::move(commands));
+    Result<std::vector<redis::Reply>> replies =
+        co_await client_.pipeline(deadline, std::move(commands));
     if (!replies) {
       co_return std::move(replies).error();
     }

@@ -8,9 +8,13 @@ namespace sensus::stream {
 namespace {
 using redis::Reply;
 
-Error odd(std::string_view command) { return make_error(Errc::corrupt, "unexpected reply of Redis to " + std::string(command)); }
+Error odd(std::string_view command) {
+  return make_error(Errc::corrupt, "unexpected reply of Redis to " + std::string(command));
+}
 
-bool is_missing_key(const Reply& reply) { return reply.error() != nullptr && reply.error()->text.find("no such key") != std::string::npos; }
+bool is_missing_key(const Reply& reply) {
+  return reply.error() != nullptr && reply.error()->text.find("no such key") != std::string::npos;
+}
 
 /// A flat list of name, value, name, value.
 const Reply* find_field(const Reply& flat, std::string_view name) {
@@ -29,7 +33,8 @@ std::string text_field(const Reply& flat, std::string_view name) {
 }
 std::optional<std::int64_t> integer_field(const Reply& flat, std::string_view name) {
   const Reply* field = find_field(flat, name);
-  return field != nullptr && field->integer() != nullptr ? std::optional(*field->integer()) : std::nullopt;
+  return field != nullptr && field->integer() != nullptr ? std::optional(*field->integer())
+                                                         : std::nullopt;
 }
 
 }  // namespace
@@ -40,7 +45,8 @@ Result<> check_reply(const Reply& reply) {
   }
   const std::string& text = reply.error()->text;
   const bool gone = text.starts_with("NOGROUP") || text.starts_with("UNBLOCKED");
-  return make_error(gone ? Errc::not_found : Errc::unavailable, "Redis said " + text.substr(0, 200));
+  return make_error(gone ? Errc::not_found : Errc::unavailable,
+                    "Redis said " + text.substr(0, 200));
 }
 
 Result<std::vector<RawEntry>> parse_entries(Reply reply) {
@@ -70,7 +76,9 @@ Result<std::vector<RawEntry>> parse_read(Reply reply) {
     return std::vector<RawEntry>{};
   }
   auto* streams = std::get_if<Reply::Array>(&reply.value);
-  auto* first = streams != nullptr && streams->size() == 1 ? std::get_if<Reply::Array>(&streams->front().value) : nullptr;
+  auto* first = streams != nullptr && streams->size() == 1
+                    ? std::get_if<Reply::Array>(&streams->front().value)
+                    : nullptr;
   if (first == nullptr || first->size() != 2) {
     return odd("XREADGROUP");
   }
@@ -175,7 +183,8 @@ Result<std::vector<std::string>> parse_idle_consumers(const Reply& reply, std::i
   }
   std::vector<std::string> names;
   for (const Reply& one : *reply.array()) {
-    const bool quiet = integer_field(one, "pending").value_or(1) == 0 && integer_field(one, "idle").value_or(0) >= idle_ms;
+    const bool quiet = integer_field(one, "pending").value_or(1) == 0 &&
+                       integer_field(one, "idle").value_or(0) >= idle_ms;
     if (quiet) {
       names.push_back(text_field(one, "name"));
     }

@@ -12,8 +12,9 @@
 
 namespace sensus::stream {
 
-/// What Redis' stream commands answer, read into structs. Pure. **Errors**: `not_found` when the group or stream is gone (NOGROUP,
-/// UNBLOCKED), `unavailable` for any other error reply, `corrupt` for a reply of another shape.
+/// What Redis' stream commands answer, read into structs. Pure. **Errors**: `not_found` when the
+/// group or stream is gone (NOGROUP, UNBLOCKED), `unavailable` for any other error reply, `corrupt`
+/// for a reply of another shape.
 
 /// An entry before its fields are judged.
 struct RawEntry {
@@ -30,7 +31,7 @@ struct RawEntry {
 [[nodiscard]] Result<std::vector<RawEntry>> parse_entries(redis::Reply reply);
 
 struct Claimed {
-  std::string next;                  ///< "0-0" at the end.
+  std::string next;  ///< "0-0" at the end.
   std::vector<RawEntry> entries;
   std::vector<std::string> deleted;  ///< Were pending, are trimmed; Redis has forgotten them.
 };
@@ -57,6 +58,7 @@ struct GroupState {
 [[nodiscard]] std::int64_t parse_trimmed(const redis::Reply& reply);
 
 /// Consumers of XINFO CONSUMERS that have nothing pending and were idle for at least `idle_ms`.
-[[nodiscard]] Result<std::vector<std::string>> parse_idle_consumers(const redis::Reply& reply, std::int64_t idle_ms);
+[[nodiscard]] Result<std::vector<std::string>> parse_idle_consumers(const redis::Reply& reply,
+                                                                    std::int64_t idle_ms);
 
 }  // namespace sensus::stream

@@ -8,7 +8,8 @@
 
 namespace sensus::stream {
 
-/// The id of a stream entry, "<ms>-<seq>". Order is order in the stream; the first part is no clock (it never goes back).
+/// The id of a stream entry, "<ms>-<seq>". Order is order in the stream; the first part is no clock
+/// (it never goes back).
 struct StreamId {
   std::uint64_t ms = 0;
   std::uint64_t seq = 0;

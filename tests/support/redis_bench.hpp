@@ -15,8 +15,8 @@
 
 namespace sensus::test {
 
-/// "XADD key * a b" as a command. Commands are made in plain functions: GCC 12 cannot keep an initialiser list of strings in the frame
-/// of a coroutine.
+/// "XADD key * a b" as a command. Commands are made in plain functions: GCC 12 cannot keep an
+/// initialiser list of strings in the frame of a coroutine.
 inline redis::Command words(const std::string& text) {
   redis::Command command;
   std::istringstream in(text);
@@ -50,10 +50,13 @@ inline double series_value(const telemetry::Metrics& metrics, const std::string&
   return at == std::string::npos ? -1 : std::stod(page.substr(at + series.size() + 2));
 }
 
-/// A client on the test's reactor with what it needs; `ask` sends words and yields the reply, or fails the test.
+/// A client on the test's reactor with what it needs; `ask` sends words and yields the reply, or
+/// fails the test.
 struct RedisBench {
   RedisBench(const runtime::Executor& executor, const redis::Options& options)
-      : tasks(executor, {}), client(std::make_unique<redis::Client>(executor, "bench", options, telemetry::Log{}, metrics)) {
+      : tasks(executor, {}),
+        client(std::make_unique<redis::Client>(executor, "bench", options, telemetry::Log{},
+                                               metrics)) {
     tasks.spawn("client", client->run());
   }
   [[nodiscard]] runtime::Async<redis::Reply> ask(std::string text) {

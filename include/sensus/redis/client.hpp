@@ -19,7 +19,8 @@ class Section;
 
 namespace sensus::redis {
 
-/// One reply, owned. An error reply of the server is a value of a successful command: the caller decides.
+/// One reply, owned. An error reply of the server is a value of a successful command: the caller
+/// decides.
 struct Reply {
   struct Nil {};
   struct ErrorText {
@@ -48,22 +49,26 @@ struct Options {
 };
 void describe(config::Section& section, Options& options);
 
-/// One connection, kept alive by `run` with back-off. Commands are pipelined in order. Give every blocking XREADGROUP a Client
-/// of its own. **Threading**: reactor. **Lifetime**: `stop`, then wait for `run` to end, then destroy. **Errors**: `unavailable` at
-/// once while not connected, and for every command in flight when the connection drops (its effect is unknown); `timeout`
-/// after the deadline (the late reply is discarded in its place; a connection whose oldest command is overdue by 2 s is dropped).
+/// One connection, kept alive by `run` with back-off. Commands are pipelined in order. Give every
+/// blocking XREADGROUP a Client of its own. **Threading**: reactor. **Lifetime**: `stop`, then wait
+/// for `run` to end, then destroy. **Errors**: `unavailable` at once while not connected, and for
+/// every command in flight when the connection drops (its effect is unknown); `timeout` after the
+/// deadline (the late reply is discarded in its place; a connection whose oldest command is overdue
+/// by 2 s is dropped).
 /// **Limits**: replies up to 64 MiB.
 class Client {
  public:
   /// `name` is used in logs, metrics (label `connection`) and CLIENT SETNAME.
-  Client(runtime::Executor executor, std::string name, Options options, telemetry::Log log, telemetry::Metrics& metrics);
+  Client(runtime::Executor executor, std::string name, Options options, telemetry::Log log,
+         telemetry::Metrics& metrics);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   [[nodiscard]] runtime::Async<Reply> command(Deadline deadline, Command args);
   /// Sent together, answered together; one reply a command.
-  [[nodiscard]] runtime::Async<std::vector<Reply>> pipeline(Deadline deadline, std::vector<Command> commands);
+  [[nodiscard]] runtime::Async<std::vector<Reply>> pipeline(Deadline deadline,
+                                                            std::vector<Command> commands);
 
   /// Connects, authenticates, reconnects; ends after `stop`.
   [[nodiscard]] runtime::Task run();

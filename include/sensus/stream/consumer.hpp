@@ -11,21 +11,25 @@
 namespace sensus::stream {
 
 enum class Disposition {
-  ack,          ///< The effect is committed.
-  retry,        ///< Leave it pending; delivered again after claim_idle, at most deliveries_max times.
+  ack,    ///< The effect is committed.
+  retry,  ///< Leave it pending; delivered again after claim_idle, at most deliveries_max times.
   dead_letter,  ///< It can never succeed.
 };
 
-/// Consumes one topic in the configured group: own connection, XREADGROUP BLOCK, XACK only what the handler says, first what this consumer
-/// left pending, XAUTOCLAIM of what dead consumers left, dead letters after deliveries_max. A missing group is made again from id 0 and
-/// `on_lost` is called (outbox rows of the topic must be published again), as when entries vanished before they were read (lag stays above
-/// zero while reads come back empty). **Threading**: reactor. **Lifetime**: `stop`, wait for `run` to end, destroy.
+/// Consumes one topic in the configured group: own connection, XREADGROUP BLOCK, XACK only what the
+/// handler says, first what this consumer left pending, XAUTOCLAIM of what dead consumers left,
+/// dead letters after deliveries_max. A missing group is made again from id 0 and `on_lost` is
+/// called (outbox rows of the topic must be published again), as when entries vanished before they
+/// were read (lag stays above zero while reads come back empty). **Threading**: reactor.
+/// **Lifetime**: `stop`, wait for `run` to end, destroy.
 class Consumer {
  public:
-  /// One disposition for each entry, same order. May throw only on cancellation; an Error leaves the whole batch pending.
+  /// One disposition for each entry, same order. May throw only on cancellation; an Error leaves
+  /// the whole batch pending.
   using Handler = std::function<runtime::Async<std::vector<Disposition>>(std::vector<Entry>)>;
   /// Called for an entry that is given up, before it is acknowledged; on an error it stays pending.
-  using DeadLetterSink = std::function<runtime::Async<>(Entry entry, std::int64_t deliveries, std::string reason)>;
+  using DeadLetterSink =
+      std::function<runtime::Async<>(Entry entry, std::int64_t deliveries, std::string reason)>;
 
   struct Deps {
     runtime::Executor executor;
@@ -33,7 +37,8 @@ class Consumer {
     telemetry::Log log;
     telemetry::Metrics& metrics;
   };
-  Consumer(Deps deps, Options options, model::Topic topic, Handler handler, DeadLetterSink dead_letters, std::function<void()> on_lost);
+  Consumer(Deps deps, Options options, model::Topic topic, Handler handler,
+           DeadLetterSink dead_letters, std::function<void()> on_lost);
   ~Consumer();
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
@@ -48,9 +53,11 @@ class Consumer {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Trims every stream to what all of its groups have done: MINID of the least of (oldest pending, last delivered), never by length; `events`,
-/// which has no group, by age. Exports length, lag and pending of each stream. Runs every `interval` until cancelled.
-[[nodiscard]] runtime::Task run_janitor(redis::Client& client, Options options, const Clock& clock, telemetry::Log log,
-                                        telemetry::Metrics& metrics, std::chrono::milliseconds interval);
+/// Trims every stream to what all of its groups have done: MINID of the least of (oldest pending,
+/// last delivered), never by length; `events`, which has no group, by age. Exports length, lag and
+/// pending of each stream. Runs every `interval` until cancelled.
+[[nodiscard]] runtime::Task run_janitor(redis::Client& client, Options options, const Clock& clock,
+                                        telemetry::Log log, telemetry::Metrics& metrics,
+                                        std::chrono::milliseconds interval);
 
 }  // namespace sensus::stream

@@ -9,14 +9,16 @@
 
 namespace sensus::stream {
 
-/// The events topic for many readers over one connection: one XREAD BLOCK, fanned out to subscribers with a bounded queue each (a
-/// slow one loses its place and is closed; it comes back with Last-Event-ID). **Threading**: reactor.
+/// The events topic for many readers over one connection: one XREAD BLOCK, fanned out to
+/// subscribers with a bounded queue each (a slow one loses its place and is closed; it comes back
+/// with Last-Event-ID). **Threading**: reactor.
 class LiveFeed {
  public:
   class Subscription {
    public:
     virtual ~Subscription() = default;
-    /// The next entries; empty when the deadline passed (send a heartbeat); `unavailable` when closed or too slow.
+    /// The next entries; empty when the deadline passed (send a heartbeat); `unavailable` when
+    /// closed or too slow.
     [[nodiscard]] virtual runtime::Async<std::vector<Entry>> next(Deadline deadline) = 0;
   };
 
@@ -31,9 +33,10 @@ class LiveFeed {
   LiveFeed(const LiveFeed&) = delete;
   LiveFeed& operator=(const LiveFeed&) = delete;
 
-  /// From after `last_event_id` (a stream id, what is still kept of it), or from now on. `overloaded` beyond 256 subscribers;
-  /// `invalid_input` when the id is malformed.
-  [[nodiscard]] runtime::Async<std::unique_ptr<Subscription>> subscribe(Deadline deadline, std::optional<std::string> last_event_id);
+  /// From after `last_event_id` (a stream id, what is still kept of it), or from now on.
+  /// `overloaded` beyond 256 subscribers; `invalid_input` when the id is malformed.
+  [[nodiscard]] runtime::Async<std::unique_ptr<Subscription>> subscribe(
+      Deadline deadline, std::optional<std::string> last_event_id);
   [[nodiscard]] runtime::Task run();
   void stop();
 

@@ -35,7 +35,8 @@ CORO_TEST(RedisServer, KeepsAnyBytesAndAnswersInOrder) {
   commands.push_back(words("GET " + key));
   commands.push_back(words("DEL " + key));
   commands.push_back(words("GET " + key));
-  Result<std::vector<redis::Reply>> replies = co_await bench.client->pipeline(Deadline::after(3s), std::move(commands));
+  Result<std::vector<redis::Reply>> replies =
+      co_await bench.client->pipeline(Deadline::after(3s), std::move(commands));
   CO_ASSERT_OK(replies);
   CO_ASSERT_EQ(replies->size(), 4U);
   EXPECT_EQ(*(*replies)[1].text(), value);

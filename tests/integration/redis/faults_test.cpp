@@ -30,7 +30,8 @@ CORO_TEST(RedisFaults, AnythingInFlightFailsWhenTheServerIsKilledAndANewOneIsFou
   const int victim = *pid;
   later.async_wait([victim](const boost::system::error_code&) { ::kill(victim, SIGKILL); });
   redis::Command blocked = words("XREAD BLOCK 5000 STREAMS nothing 0");
-  Result<redis::Reply> reply = co_await bench.client->command(Deadline::after(8s), std::move(blocked));
+  Result<redis::Reply> reply =
+      co_await bench.client->command(Deadline::after(8s), std::move(blocked));
   EXPECT_EQ(reply.error().code, Errc::unavailable);
   redis::Command ping = words("PING");
   Result<redis::Reply> away = co_await bench.client->command(Deadline::after(1s), std::move(ping));
@@ -64,7 +65,8 @@ CORO_TEST(RedisFaults, APausedServerCostsTimeoutsButNotTheConnection) {
   (void)co_await bench.ask("CLIENT PAUSE 600");
   for (int i = 0; i < 3; ++i) {
     redis::Command echo = words("ECHO late" + std::to_string(i));
-    Result<redis::Reply> reply = co_await bench.client->command(Deadline::after(50ms), std::move(echo));
+    Result<redis::Reply> reply =
+        co_await bench.client->command(Deadline::after(50ms), std::move(echo));
     EXPECT_EQ(reply.error().code, Errc::timeout);
   }
   Result<redis::Reply> mine = co_await bench.ask("ECHO mine");
@@ -86,7 +88,8 @@ CORO_TEST(RedisFaults, AStoppedServerIsGivenUpAndFoundAgain) {
   ::kill(*pid, SIGSTOP);
   redis::Command ping = words("PING");
   const auto started = std::chrono::steady_clock::now();
-  Result<redis::Reply> reply = co_await bench.client->command(Deadline::after(100ms), std::move(ping));
+  Result<redis::Reply> reply =
+      co_await bench.client->command(Deadline::after(100ms), std::move(ping));
   EXPECT_EQ(reply.error().code, Errc::timeout);
   EXPECT_LT(std::chrono::steady_clock::now() - started, 1s);
   std::function<bool()> dropped = [&bench] { return !bench.client->connected(); };
@@ -120,7 +123,9 @@ CORO_TEST(RedisFaults, TooManyClientsIsRetried) {
   co_await until_connected(*first.client);
   (void)co_await first.ask("CONFIG SET maxclients 1");
   RedisBench second(executor, server.options());
-  std::function<bool()> refused = [&second] { return second.client->health().reason.find("max number of clients") != std::string::npos; };
+  std::function<bool()> refused = [&second] {
+    return second.client->health().reason.find("max number of clients") != std::string::npos;
+  };
   co_await until(refused, "the refusal");
   (void)co_await first.ask("CONFIG SET maxclients 10");
   co_await until_connected(*second.client);

@@ -29,15 +29,18 @@ struct RelayBench {
         publisher(*redis.client, options, {}, metrics),
         relay(executor, *outbox, publisher, quick_relay(), {}, metrics),
         tasks(executor, {}),
-        consumer(stream::Consumer::Deps{executor, redis_at, {}, metrics}, options, model::Topic::alerts,
-                 [this](std::vector<Entry> batch) { return handle(this, std::move(batch)); },
-                 [](Entry, std::int64_t, std::string) { return refuse(); }, [this] { relay.republish(model::Topic::alerts); }) {
+        consumer(
+            stream::Consumer::Deps{executor, redis_at, {}, metrics}, options, model::Topic::alerts,
+            [this](std::vector<Entry> batch) { return handle(this, std::move(batch)); },
+            [](Entry, std::int64_t, std::string) { return refuse(); },
+            [this] { relay.republish(model::Topic::alerts); }) {
     tasks.spawn("relay", relay.run());
     tasks.spawn("reconciler", relay.run_reconciler());
   }
   void start_consumer() { tasks.spawn("consumer", consumer.run()); }
 
-  static runtime::Async<std::vector<Disposition>> handle(RelayBench* self, std::vector<Entry> batch) {
+  static runtime::Async<std::vector<Disposition>> handle(RelayBench* self,
+                                                         std::vector<Entry> batch) {
     std::vector<EventId> ids;
     for (const Entry& entry : batch) {
       ids.push_back(entry.event.id);
@@ -52,14 +55,19 @@ struct RelayBench {
     }
     co_return std::vector<Disposition>(batch.size(), Disposition::ack);
   }
-  static runtime::Async<> refuse() { co_return make_error(Errc::internal, "nothing here is a dead letter"); }
+  static runtime::Async<> refuse() {
+    co_return make_error(Errc::internal, "nothing here is a dead letter");
+  }
 
   void insert(int count, const std::string& topic = "alerts") {
-    database.admin("insert into sensus.outbox (tenant_id, topic, type, payload) select 1, '" + topic +
-                   "', 'alert', '{\"alert_id\":' || n || '}' from generate_series(1, " + std::to_string(count) + ") n");
+    database.admin("insert into sensus.outbox (tenant_id, topic, type, payload) select 1, '" +
+                   topic + "', 'alert', '{\"alert_id\":' || n || '}' from generate_series(1, " +
+                   std::to_string(count) + ") n");
     relay.wake();
   }
-  [[nodiscard]] int rows(const std::string& where = "true") { return std::stoi(database.admin_value("select count(*) from sensus.outbox where " + where)); }
+  [[nodiscard]] int rows(const std::string& where = "true") {
+    return std::stoi(database.admin_value("select count(*) from sensus.outbox where " + where));
+  }
   [[nodiscard]] runtime::Task until_handled(std::size_t count) {
     std::function<bool()> enough = [this, count] { return handled.size() >= count; };
     co_await until(enough, std::to_string(count) + " events handled");
@@ -120,11 +128,14 @@ CORO_TEST(RelayOutbox, AnIdleRowIsHandledAtOnce) {
   double least = 1e9;
   for (std::size_t i = 2; i <= 8; ++i) {
     (void)co_await runtime::sleep(20ms);
-    bench.database.admin("insert into sensus.outbox (tenant_id, topic, type, payload) values (1, 'alerts', 'alert', '{}')");
+    bench.database.admin(
+        "insert into sensus.outbox (tenant_id, topic, type, payload) values (1, 'alerts', 'alert', "
+        "'{}')");
     const auto started = std::chrono::steady_clock::now();
     bench.relay.wake();
     co_await bench.until_handled(i);
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    least = std::min(
+        least, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   }
   std::printf("one row from wake-up to committed effect in %.1f ms at best\n", least * 1000);
   EXPECT_LT(least, 0.1);  // Not the poll interval.
@@ -136,7 +147,9 @@ CORO_TEST(RelayOutbox, EventsWithoutAGroupGoWhenPublished) {
   RelayBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
   bench.insert(10, "events");
-  std::function<bool()> published = [&bench] { return series_value(bench.metrics, "sensus_outbox_published_total") == 10; };
+  std::function<bool()> published = [&bench] {
+    return series_value(bench.metrics, "sensus_outbox_published_total") == 10;
+  };
   co_await until(published, "ten published rows");
   std::function<bool()> gone = [&bench] { return bench.rows() == 0; };
   co_await until(gone, "the rows to go");
@@ -153,15 +166,21 @@ CORO_TEST(RelayOutbox, RowsWaitWhileRedisIsAwayAndAllArriveAfterwards) {
   co_await bench.until_handled(100);
   server.kill();
   bench.insert(500);
-  std::function<bool()> degraded = [&bench] { return bench.relay.health().state == telemetry::HealthState::degraded; };
+  std::function<bool()> degraded = [&bench] {
+    return bench.relay.health().state == telemetry::HealthState::degraded;
+  };
   co_await until(degraded, "degraded health");
   EXPECT_EQ(bench.rows(), 500);
-  std::function<bool()> counted = [&bench] { return series_value(bench.metrics, "sensus_outbox_pending") == 500; };
+  std::function<bool()> counted = [&bench] {
+    return series_value(bench.metrics, "sensus_outbox_pending") == 500;
+  };
   co_await until(counted, "the gauge of waiting rows");
   server.start();
   co_await bench.until_handled(600);
   EXPECT_EQ(bench.rows(), 0);
-  std::function<bool()> well = [&bench] { return bench.relay.health().state == telemetry::HealthState::ok; };
+  std::function<bool()> well = [&bench] {
+    return bench.relay.health().state == telemetry::HealthState::ok;
+  };
   co_await until(well, "good health");
   co_await bench.finish();
 }
@@ -172,7 +191,9 @@ CORO_TEST(RelayOutbox, WhatAFlushTookIsPublishedAgain) {
   RelayBench bench(executor, server.options());
   co_await until_connected(*bench.redis.client);
   bench.insert(50);
-  std::function<bool()> published = [&bench] { return bench.rows("published_at is not null") == 50; };
+  std::function<bool()> published = [&bench] {
+    return bench.rows("published_at is not null") == 50;
+  };
   co_await until(published, "fifty published rows");
   (void)co_await bench.redis.ask("FLUSHALL");
   bench.start_consumer();
@@ -203,11 +224,16 @@ CORO_TEST(RelayOutbox, TheReconcilerFindsASingleLostEntry) {
   RelayBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
   bench.insert(3);
-  std::function<bool()> published = [&bench] { return bench.rows("published_at is not null") == 3; };
+  std::function<bool()> published = [&bench] {
+    return bench.rows("published_at is not null") == 3;
+  };
   co_await until(published, "three published rows");
-  const std::string id = bench.database.admin_value("select stream_id from sensus.outbox order by id offset 1 limit 1");
+  const std::string id = bench.database.admin_value(
+      "select stream_id from sensus.outbox order by id offset 1 limit 1");
   (void)co_await bench.redis.ask("XDEL " + bench.options.alerts_key + " " + id);
-  std::function<bool()> again = [&bench] { return series_value(bench.metrics, "sensus_outbox_republished_total") == 1; };
+  std::function<bool()> again = [&bench] {
+    return series_value(bench.metrics, "sensus_outbox_republished_total") == 1;
+  };
   co_await until(again, "one row published again");
   // The others are where they were: nothing is published twice without need.
   (void)co_await runtime::sleep(600ms);

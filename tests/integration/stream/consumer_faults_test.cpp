@@ -93,7 +93,9 @@ CORO_TEST(StreamFaults, FlushAndRestartOfTheServer) {
   std::function<bool()> flushed = [&bench] { return bench.one.recorder.lost == 2; };
   co_await until(flushed, "on_lost after FLUSHALL");
   server.kill();
-  std::function<bool()> away = [&bench] { return bench.one.consumer.health().state == telemetry::HealthState::failed; };
+  std::function<bool()> away = [&bench] {
+    return bench.one.consumer.health().state == telemetry::HealthState::failed;
+  };
   co_await until(away, "health to show that Redis is away");
   server.start();
   std::function<bool()> restarted = [&bench] { return bench.one.recorder.lost == 3; };
@@ -122,7 +124,8 @@ CORO_TEST(StreamFaults, EntriesTrimmedUnreadAreFoundByLagOnce) {
   // The stream works on, and the lag is right again.
   (void)co_await bench.publish(5, 2);
   co_await bench.until_seen(2);
-  Result<redis::Reply> groups = co_await bench.redis.ask("XINFO GROUPS " + bench.options.alerts_key);
+  Result<redis::Reply> groups =
+      co_await bench.redis.ask("XINFO GROUPS " + bench.options.alerts_key);
   EXPECT_EQ(*groups->array()->front().array()->back().integer(), 0);
   co_await bench.one.finish();
   co_await bench.redis.finish();
@@ -138,7 +141,9 @@ CORO_TEST(StreamFaults, EntriesTrimmedWhilePendingAreForgottenAndReported) {
   co_await bench.read_as("dead", 1);
   (void)co_await bench.redis.ask("XTRIM " + bench.options.alerts_key + " MAXLEN 0");
   bench.one.start();
-  std::function<bool()> told = [&bench] { return bench.one.value("sensus_stream_lost_entries_total", bench.options.alerts_key) == 3; };
+  std::function<bool()> told = [&bench] {
+    return bench.one.value("sensus_stream_lost_entries_total", bench.options.alerts_key) == 3;
+  };
   co_await until(told, "three lost entries");
   EXPECT_EQ(bench.one.recorder.lost, 2);  // Its own history, and the third part of XAUTOCLAIM.
   EXPECT_TRUE(bench.one.recorder.seen.empty());
@@ -154,7 +159,9 @@ CORO_TEST(StreamFaults, AFullServerStillLetsConsumersDrain) {
   co_await until_connected(*bench.redis.client);
   co_await bench.make_group();
   (void)co_await bench.publish(1, 5);
-  bench.one.recorder.decide = [](const Entry& entry) { return entry.event.id == 3 ? Disposition::dead_letter : Disposition::ack; };
+  bench.one.recorder.decide = [](const Entry& entry) {
+    return entry.event.id == 3 ? Disposition::dead_letter : Disposition::ack;
+  };
   (void)co_await bench.redis.ask("CONFIG SET maxmemory 1");
   bench.one.start();
   co_await bench.until_seen(5);

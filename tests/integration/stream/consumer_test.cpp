@@ -20,7 +20,10 @@ CORO_TEST(StreamConsumer, HandsOverInOrderAndAcknowledges) {
   EXPECT_EQ(bench.one.recorder.lost, 1);  // The group was made: the outbox is asked once.
   EXPECT_EQ(bench.one.consumer.health().state, telemetry::HealthState::ok);
   co_await bench.one.finish();
-  EXPECT_EQ(series_value(bench.one.metrics, "sensus_stream_entries_total{outcome=\"acked\",stream=\"" + bench.options.alerts_key + "\"}"), 25);
+  EXPECT_EQ(
+      series_value(bench.one.metrics, "sensus_stream_entries_total{outcome=\"acked\",stream=\"" +
+                                          bench.options.alerts_key + "\"}"),
+      25);
   co_await bench.redis.finish();
 }
 
@@ -68,7 +71,9 @@ CORO_TEST(StreamConsumer, GivesUpAfterTheLastDeliveryAndKeepsADeadLetter) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   StreamBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
-  bench.one.recorder.decide = [](const Entry& entry) { return entry.event.id == 1 ? Disposition::retry : Disposition::ack; };
+  bench.one.recorder.decide = [](const Entry& entry) {
+    return entry.event.id == 1 ? Disposition::retry : Disposition::ack;
+  };
   bench.one.recorder.sink_broken = true;
   bench.one.start();
   (void)co_await bench.publish(1, 2);
@@ -85,7 +90,8 @@ CORO_TEST(StreamConsumer, GivesUpAfterTheLastDeliveryAndKeepsADeadLetter) {
   EXPECT_EQ(bench.one.recorder.count(1), 3);
   EXPECT_EQ(bench.one.recorder.dead[0].entry.event.id, 1);
   EXPECT_GE(bench.one.recorder.dead[0].deliveries, 3);
-  Result<redis::Reply> copy = co_await bench.redis.ask("XRANGE " + bench.options.alerts_key + ":dead - +");
+  Result<redis::Reply> copy =
+      co_await bench.redis.ask("XRANGE " + bench.options.alerts_key + ":dead - +");
   CO_ASSERT_EQ(copy->array()->size(), 1U);
   co_await bench.one.finish();
   co_await bench.redis.finish();
@@ -95,19 +101,25 @@ CORO_TEST(StreamConsumer, RefusedAndPoisonedEntriesBecomeDeadLettersAtOnce) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   StreamBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
-  bench.one.recorder.decide = [](const Entry& entry) { return entry.event.id == 2 ? Disposition::dead_letter : Disposition::ack; };
+  bench.one.recorder.decide = [](const Entry& entry) {
+    return entry.event.id == 2 ? Disposition::dead_letter : Disposition::ack;
+  };
   bench.one.start();
-  (void)co_await bench.redis.ask("XADD " + bench.options.alerts_key + " * type alert data {} ts soon id 5");
+  (void)co_await bench.redis.ask("XADD " + bench.options.alerts_key +
+                                 " * type alert data {} ts soon id 5");
   (void)co_await bench.redis.ask("XADD " + bench.options.alerts_key + " * hello \xff\xfe");
   (void)co_await bench.publish(1, 3);
-  std::function<bool()> all = [&bench] { return bench.one.recorder.dead.size() == 3 && bench.one.recorder.seen.size() == 3; };
+  std::function<bool()> all = [&bench] {
+    return bench.one.recorder.dead.size() == 3 && bench.one.recorder.seen.size() == 3;
+  };
   co_await until(all, "three dead letters");
   co_await bench.until_nothing_pending();
   const Recorder::Dead& first = bench.one.recorder.dead[0];
   EXPECT_EQ(first.entry.event.type, "poison");
   EXPECT_LT(first.entry.event.id, 0);
   EXPECT_NE(first.entry.event.id, bench.one.recorder.dead[1].entry.event.id);
-  EXPECT_EQ(first.entry.event.payload, "{\"fields\":[\"type\",\"alert\",\"data\",\"{}\",\"ts\",\"soon\",\"id\",\"5\"]}");
+  EXPECT_EQ(first.entry.event.payload,
+            "{\"fields\":[\"type\",\"alert\",\"data\",\"{}\",\"ts\",\"soon\",\"id\",\"5\"]}");
   EXPECT_EQ(bench.one.recorder.dead[2].entry.event.id, 2);
   co_await bench.one.finish();
   co_await bench.redis.finish();
@@ -120,7 +132,9 @@ CORO_TEST(StreamConsumer, AnOutageOfTheHandlerUsesUpNoDeliveries) {
   bench.one.recorder.failures_left = 4;  // More than deliveries_max.
   bench.one.start();
   (void)co_await bench.publish(1, 2);
-  std::function<bool()> troubled = [&bench] { return bench.one.consumer.health().state == telemetry::HealthState::degraded; };
+  std::function<bool()> troubled = [&bench] {
+    return bench.one.consumer.health().state == telemetry::HealthState::degraded;
+  };
   co_await until(troubled, "the trouble to show in health");
   co_await bench.until_seen(2);
   co_await bench.until_nothing_pending();

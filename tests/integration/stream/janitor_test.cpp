@@ -8,21 +8,22 @@ namespace {
 namespace asio = boost::asio;
 
 struct JanitorBench {
-  JanitorBench(const runtime::Executor& executor, const redis::Options& redis_at) : bench(executor, redis_at), tasks(executor, {}) {}
+  JanitorBench(const runtime::Executor& executor, const redis::Options& redis_at)
+      : bench(executor, redis_at), tasks(executor, {}) {}
   void start(telemetry::Log log = {}) {
-    tasks.spawn("janitor", stream::run_janitor(*bench.redis.client, bench.options, clock, std::move(log), metrics, 20ms));
+    tasks.spawn("janitor", stream::run_janitor(*bench.redis.client, bench.options, clock,
+                                               std::move(log), metrics, 20ms));
   }
   /// Some rounds pass.
-  [[nodiscard]] runtime::Task rounds() {
-    (void)co_await runtime::sleep(150ms);
-  }
+  [[nodiscard]] runtime::Task rounds() { (void)co_await runtime::sleep(150ms); }
   [[nodiscard]] runtime::Async<std::int64_t> length() {
     std::string command = "XLEN " + bench.options.alerts_key;
     Result<std::int64_t> length = co_await bench.number(std::move(command));
     co_return length;
   }
   [[nodiscard]] double group_value(const std::string& family) const {
-    return series_value(metrics, family + "{group=\"" + bench.options.group + "\",stream=\"" + bench.options.alerts_key + "\"}");
+    return series_value(metrics, family + "{group=\"" + bench.options.group + "\",stream=\"" +
+                                     bench.options.alerts_key + "\"}");
   }
   [[nodiscard]] runtime::Task finish() {
     Result<> stopped = co_await tasks.stop(0ms);
@@ -80,22 +81,29 @@ CORO_TEST(StreamJanitor, TrimsWhatEveryGroupHasDone) {
   Result<std::int64_t> held = co_await janitor.length();
   EXPECT_EQ(*held, 100);  // The other group has read nothing.
 
-  (void)co_await bench.redis.ask("XREADGROUP GROUP others x COUNT 40 NOACK STREAMS " + bench.options.alerts_key + " >");
+  (void)co_await bench.redis.ask("XREADGROUP GROUP others x COUNT 40 NOACK STREAMS " +
+                                 bench.options.alerts_key + " >");
   co_await janitor.rounds();
   Result<std::int64_t> partly = co_await janitor.length();
   EXPECT_EQ(*partly, 61);  // From the last delivered to the others.
 
-  (void)co_await bench.redis.ask("XREADGROUP GROUP others x COUNT 100 NOACK STREAMS " + bench.options.alerts_key + " >");
+  (void)co_await bench.redis.ask("XREADGROUP GROUP others x COUNT 100 NOACK STREAMS " +
+                                 bench.options.alerts_key + " >");
   co_await janitor.rounds();
   Result<std::int64_t> to_pending = co_await janitor.length();
   EXPECT_EQ(*to_pending, 40);  // From the pending one.
 
-  (void)co_await bench.redis.ask("XACK " + bench.options.alerts_key + " " + bench.options.group + " " + (*ids)[60]);
+  (void)co_await bench.redis.ask("XACK " + bench.options.alerts_key + " " + bench.options.group +
+                                 " " + (*ids)[60]);
   co_await janitor.rounds();
   Result<std::int64_t> done = co_await janitor.length();
   EXPECT_EQ(*done, 1);
-  EXPECT_EQ(series_value(janitor.metrics, "sensus_stream_length{stream=\"" + bench.options.alerts_key + "\"}"), 1);
-  EXPECT_EQ(series_value(janitor.metrics, "sensus_stream_trimmed_total{stream=\"" + bench.options.alerts_key + "\"}"), 99);
+  EXPECT_EQ(series_value(janitor.metrics,
+                         "sensus_stream_length{stream=\"" + bench.options.alerts_key + "\"}"),
+            1);
+  EXPECT_EQ(series_value(janitor.metrics, "sensus_stream_trimmed_total{stream=\"" +
+                                              bench.options.alerts_key + "\"}"),
+            99);
   co_await janitor.finish();
 }
 
@@ -107,7 +115,8 @@ CORO_TEST(StreamJanitor, KeepsEventsForTheirRetention) {
   const std::int64_t now_ms = to_unix_us(janitor.clock.now()) / 1000;
   const std::int64_t kept_ms = bench.options.events_retention.count();
   for (const std::int64_t age : {kept_ms + 60'000, kept_ms - 60'000, std::int64_t{0}}) {
-    (void)co_await bench.redis.ask("XADD " + bench.options.events_key + " " + std::to_string(now_ms - age) + "-0 a b");
+    (void)co_await bench.redis.ask("XADD " + bench.options.events_key + " " +
+                                   std::to_string(now_ms - age) + "-0 a b");
   }
   janitor.start();
   co_await janitor.rounds();
@@ -120,7 +129,9 @@ CORO_TEST(StreamJanitor, WarnsWhenRedisMayEvict) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   PrivateRedis server;
   std::string lines;
-  std::function<void(std::string_view)> collect = [&lines](std::string_view line) { lines += line; };
+  std::function<void(std::string_view)> collect = [&lines](std::string_view line) {
+    lines += line;
+  };
   telemetry::LogSystem logs(telemetry::LogOptions{}, collect);
   JanitorBench janitor(executor, server.options());
   co_await until_connected(*janitor.bench.redis.client);

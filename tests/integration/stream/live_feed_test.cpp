@@ -9,17 +9,22 @@ using Subscription = std::unique_ptr<stream::LiveFeed::Subscription>;
 
 struct FeedBench {
   FeedBench(const runtime::Executor& executor, const redis::Options& redis_at)
-      : bench(executor, redis_at), tasks(executor, {}), feed(stream::LiveFeed::Deps{executor, redis_at, {}, metrics}, bench.options) {
+      : bench(executor, redis_at),
+        tasks(executor, {}),
+        feed(stream::LiveFeed::Deps{executor, redis_at, {}, metrics}, bench.options) {
     tasks.spawn("feed", feed.run());
   }
   [[nodiscard]] runtime::Async<std::vector<std::string>> publish(EventId first, int count) {
-    Result<std::vector<std::string>> ids = co_await bench.publish(first, count, model::Topic::events);
+    Result<std::vector<std::string>> ids =
+        co_await bench.publish(first, count, model::Topic::events);
     co_return ids;
   }
   /// Connected and at the end of the stream: what is published from now on is live.
   [[nodiscard]] runtime::Task until_live() {
     co_await until_connected(*bench.redis.client);
-    std::function<bool()> connected = [this] { return series_value(metrics, "sensus_redis_connected{connection=\"live-feed\"}") == 1; };
+    std::function<bool()> connected = [this] {
+      return series_value(metrics, "sensus_redis_connected{connection=\"live-feed\"}") == 1;
+    };
     co_await until(connected, "the feed's connection");
     (void)co_await runtime::sleep(120ms);
   }
@@ -41,7 +46,8 @@ struct FeedBench {
 };
 
 /// Reads until it has `count` entries; yields their event ids.
-runtime::Async<std::vector<EventId>> read(stream::LiveFeed::Subscription& subscription, std::size_t count) {
+runtime::Async<std::vector<EventId>> read(stream::LiveFeed::Subscription& subscription,
+                                          std::size_t count) {
   std::vector<EventId> ids;
   const Deadline limit = Deadline::after(5s);
   while (ids.size() < count && !limit.expired()) {
@@ -166,7 +172,8 @@ CORO_TEST(LiveFeed, GoesOnAfterRedisWasFlushedAndAfterItCameBack) {
   Result<std::vector<EventId>> first = co_await read(**reader, 1);
   EXPECT_EQ(*first, range(1, 1));
   (void)co_await bench.bench.redis.ask("FLUSHALL");
-  (void)co_await runtime::sleep(5ms);  // Ids begin with the millisecond: the new stream's must be larger.
+  (void)co_await runtime::sleep(
+      5ms);  // Ids begin with the millisecond: the new stream's must be larger.
   (void)co_await bench.publish(2, 1);
   Result<std::vector<EventId>> second = co_await read(**reader, 1);
   EXPECT_EQ(*second, range(2, 2));

@@ -17,13 +17,15 @@ CORO_TEST(StreamPublisher, KnowsWhichEntriesAreGone) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   StreamBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
-  Result<std::vector<std::string>> ids = co_await bench.publish(1, 1500);  // More than one pipeline.
+  Result<std::vector<std::string>> ids =
+      co_await bench.publish(1, 1500);  // More than one pipeline.
   CO_ASSERT_EQ(ids->size(), 1500U);
   (void)co_await bench.redis.ask("XTRIM " + bench.options.alerts_key + " MINID " + (*ids)[3]);
   std::vector<Location> entries = locations(*ids);
   entries.push_back(Location{model::Topic::alerts, "nonsense"});
   entries.push_back(Location{model::Topic::metrics, (*ids)[10]});
-  Result<std::vector<bool>> missing = co_await bench.publisher.missing(Deadline::after(3s), std::move(entries));
+  Result<std::vector<bool>> missing =
+      co_await bench.publisher.missing(Deadline::after(3s), std::move(entries));
   CO_ASSERT_OK(missing);
   CO_ASSERT_EQ(missing->size(), 1502U);
   EXPECT_TRUE((*missing)[2]);
@@ -41,7 +43,8 @@ CORO_TEST(StreamPublisher, ARefusalOfRedisIsUnavailable) {
   co_await until_connected(*bench.redis.client);
   (void)co_await bench.redis.ask("CONFIG SET maxmemory 1");
   std::vector<model::Event> events = make_events(model::Topic::alerts, 1, 2);
-  Result<std::vector<std::string>> ids = co_await bench.publisher.publish(Deadline::after(3s), std::move(events));
+  Result<std::vector<std::string>> ids =
+      co_await bench.publisher.publish(Deadline::after(3s), std::move(events));
   EXPECT_EQ(ids.error().code, Errc::unavailable);
   EXPECT_NE(ids.error().message.find("OOM"), std::string::npos);
   EXPECT_EQ(series_value(bench.redis.metrics, "sensus_stream_publish_errors_total"), 1);

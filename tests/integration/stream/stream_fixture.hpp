@@ -45,13 +45,15 @@ inline std::vector<model::Event> make_events(model::Topic topic, EventId first, 
     event.topic = topic;
     event.type = "alert";
     event.payload = "{\"n\":" + std::to_string(first + i) + "}";
-    event.created_at = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    event.created_at =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
     events.push_back(std::move(event));
   }
   return events;
 }
 
-/// A handler and a sink that write down what they get. `decide` rules; without it everything is acknowledged.
+/// A handler and a sink that write down what they get. `decide` rules; without it everything is
+/// acknowledged.
 struct Recorder {
   std::vector<Entry> seen;
   std::vector<std::size_t> batch_sizes;
@@ -92,7 +94,8 @@ struct Recorder {
     }
     co_return dispositions;
   }
-  static runtime::Async<> bury(Recorder* self, Entry entry, std::int64_t deliveries, std::string reason) {
+  static runtime::Async<> bury(Recorder* self, Entry entry, std::int64_t deliveries,
+                               std::string reason) {
     if (self->sink_broken) {
       co_return make_error(Errc::unavailable, "PostgreSQL is away");
     }
@@ -103,14 +106,18 @@ struct Recorder {
 
 /// A consumer with its recorder, running.
 struct ConsumerBench {
-  ConsumerBench(const runtime::Executor& executor, const redis::Options& redis, const stream::Options& options)
+  ConsumerBench(const runtime::Executor& executor, const redis::Options& redis,
+                const stream::Options& options)
       : tasks(executor, {}),
-        consumer(stream::Consumer::Deps{executor, redis, {}, metrics}, options, model::Topic::alerts,
-                 [this](std::vector<Entry> batch) { return Recorder::handle(&recorder, std::move(batch)); },
-                 [this](Entry entry, std::int64_t deliveries, std::string reason) {
-                   return Recorder::bury(&recorder, std::move(entry), deliveries, std::move(reason));
-                 },
-                 [this] { ++recorder.lost; }) {}
+        consumer(
+            stream::Consumer::Deps{executor, redis, {}, metrics}, options, model::Topic::alerts,
+            [this](std::vector<Entry> batch) {
+              return Recorder::handle(&recorder, std::move(batch));
+            },
+            [this](Entry entry, std::int64_t deliveries, std::string reason) {
+              return Recorder::bury(&recorder, std::move(entry), deliveries, std::move(reason));
+            },
+            [this] { ++recorder.lost; }) {}
   void start() { tasks.spawn("consumer", consumer.run()); }
   [[nodiscard]] runtime::Task finish() {
     consumer.stop();
@@ -128,11 +135,17 @@ struct ConsumerBench {
 
 /// Redis, keys of its own, a publisher and a first consumer (not started).
 struct StreamBench {
-  StreamBench(const runtime::Executor& executor, const redis::Options& redis_at, const stream::Options& o)
-      : options(o), redis(executor, redis_at), publisher(*redis.client, options, {}, redis.metrics), one(executor, redis_at, options) {}
-  StreamBench(const runtime::Executor& executor, const redis::Options& redis_at) : StreamBench(executor, redis_at, quick_options(unique_prefix())) {}
+  StreamBench(const runtime::Executor& executor, const redis::Options& redis_at,
+              const stream::Options& o)
+      : options(o),
+        redis(executor, redis_at),
+        publisher(*redis.client, options, {}, redis.metrics),
+        one(executor, redis_at, options) {}
+  StreamBench(const runtime::Executor& executor, const redis::Options& redis_at)
+      : StreamBench(executor, redis_at, quick_options(unique_prefix())) {}
 
-  [[nodiscard]] runtime::Async<std::vector<std::string>> publish(EventId first, int count, model::Topic topic = model::Topic::alerts) {
+  [[nodiscard]] runtime::Async<std::vector<std::string>> publish(
+      EventId first, int count, model::Topic topic = model::Topic::alerts) {
     std::vector<model::Event> events = make_events(topic, first, count);
     const Deadline deadline = Deadline::after(3s);
     Result<std::vector<std::string>> ids = co_await publisher.publish(deadline, std::move(events));
@@ -143,20 +156,21 @@ struct StreamBench {
   [[nodiscard]] runtime::Async<std::int64_t> pending() {
     std::string command = "XPENDING " + options.alerts_key + " " + options.group;
     Result<redis::Reply> reply = co_await redis.ask(std::move(command));
-    co_return reply&& reply->array() != nullptr ? *(*reply->array())[0].integer() : -1;
+    co_return reply && reply->array() != nullptr ? *(*reply->array())[0].integer() : -1;
   }
   [[nodiscard]] runtime::Async<std::int64_t> number(std::string command) {
     Result<redis::Reply> reply = co_await redis.ask(std::move(command));
-    co_return reply&& reply->integer() != nullptr ? *reply->integer() : -1;
+    co_return reply && reply->integer() != nullptr ? *reply->integer() : -1;
   }
   [[nodiscard]] runtime::Task make_group() {
-    std::string command = "XGROUP CREATE " + options.alerts_key + " " + options.group + " 0 MKSTREAM ENTRIESREAD 0";
+    std::string command =
+        "XGROUP CREATE " + options.alerts_key + " " + options.group + " 0 MKSTREAM ENTRIESREAD 0";
     (void)co_await redis.ask(std::move(command));
   }
   /// Reads as `consumer`, and never acknowledges.
   [[nodiscard]] runtime::Task read_as(std::string consumer, int count) {
-    std::string command =
-        "XREADGROUP GROUP " + options.group + " " + consumer + " COUNT " + std::to_string(count) + " STREAMS " + options.alerts_key + " >";
+    std::string command = "XREADGROUP GROUP " + options.group + " " + consumer + " COUNT " +
+                          std::to_string(count) + " STREAMS " + options.alerts_key + " >";
     (void)co_await redis.ask(std::move(command));
   }
   [[nodiscard]] runtime::Task until_seen(std::size_t count) {

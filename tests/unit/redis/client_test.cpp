@@ -1,8 +1,8 @@
 #include "fake_server.hpp"
 
+#include "redis/link_internal.hpp"
 #include "sensus/runtime/async.hpp"
 #include "sensus/runtime/task_group.hpp"
-#include "redis/link_internal.hpp"
 #include "support/coro_test.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -15,9 +15,12 @@ namespace sensus::redis::test {
 namespace {
 namespace asio = boost::asio;
 
-Deadline soon(std::chrono::milliseconds d = std::chrono::milliseconds{1000}) { return Deadline::after(d); }
+Deadline soon(std::chrono::milliseconds d = std::chrono::milliseconds{1000}) {
+  return Deadline::after(d);
+}
 
-/// Commands are made outside of coroutines: GCC 12 cannot keep an initialiser list of strings in a coroutine frame.
+/// Commands are made outside of coroutines: GCC 12 cannot keep an initialiser list of strings in a
+/// coroutine frame.
 Command words(const std::string& text) {
   Command command;
   std::istringstream in(text);
@@ -38,7 +41,9 @@ std::vector<Command> words_of_all(const std::string& text) {
 /// A client that runs on the test's reactor against a script.
 struct Bench {
   Bench(const runtime::Executor& executor, FakeServer::Script script)
-      : tasks(executor, {}), server(executor, std::move(script)), client(executor, "test", server.options(), {}, metrics) {
+      : tasks(executor, {}),
+        server(executor, std::move(script)),
+        client(executor, "test", server.options(), {}, metrics) {
     tasks.spawn("client", client.run());
   }
   telemetry::Metrics metrics;
@@ -64,7 +69,9 @@ runtime::Task finish(Bench& bench) {
 
 std::string healthy(const Command& command) {
   const char* greeting = FakeServer::greet(command);
-  return greeting != nullptr ? greeting : "$" + std::to_string(command.back().size()) + "\r\n" + command.back() + "\r\n";
+  return greeting != nullptr
+             ? greeting
+             : "$" + std::to_string(command.back().size()) + "\r\n" + command.back() + "\r\n";
 }
 
 double value_of(const telemetry::Metrics& metrics, const std::string& series) {
@@ -107,7 +114,8 @@ CORO_TEST(RedisClient, LateReplyIsDiscardedInItsPlace) {
   };
   Bench bench(executor, script);
   co_await until_connected(bench.client);
-  Result<Reply> slow = co_await bench.client.command(soon(std::chrono::milliseconds{30}), words("SLOW"));
+  Result<Reply> slow =
+      co_await bench.client.command(soon(std::chrono::milliseconds{30}), words("SLOW"));
   EXPECT_EQ(slow.error().code, Errc::timeout);
   Result<Reply> next = co_await bench.client.command(soon(), words("ECHO mine"));
   CO_ASSERT_OK(next);
@@ -126,12 +134,15 @@ CORO_TEST(RedisClient, GarbageDropsTheConnectionAndTheNextOneWorks) {
       return healthy(command);
     }
     --garbage;
-    return garbage == 2 ? "\x16\x03\x01 not resp" : garbage == 1 ? "+one\r\n+two that nobody asked for\r\n" : "*1\r\n$2147483647\r\nx\r\n*a\r\n";
+    return garbage == 2   ? "\x16\x03\x01 not resp"
+           : garbage == 1 ? "+one\r\n+two that nobody asked for\r\n"
+                          : "*1\r\n$2147483647\r\nx\r\n*a\r\n";
   };
   Bench bench(executor, script);
   for (int i = 0; i < 3; ++i) {
     co_await until_connected(bench.client);
-    Result<Reply> reply = co_await bench.client.command(soon(std::chrono::milliseconds{50}), words("ECHO x"));
+    Result<Reply> reply =
+        co_await bench.client.command(soon(std::chrono::milliseconds{50}), words("ECHO x"));
     if (i != 2) {
       (void)co_await runtime::sleep(std::chrono::milliseconds{5});
       EXPECT_FALSE(bench.client.connected()) << i;
@@ -147,7 +158,9 @@ CORO_TEST(RedisClient, GarbageDropsTheConnectionAndTheNextOneWorks) {
 
 CORO_TEST(RedisClient, HangUpFailsWhatIsInFlightAndReconnects) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
-  const FakeServer::Script script = [](const Command& command) { return command[0] == "DIE" ? FakeServer::kHangUp : healthy(command); };
+  const FakeServer::Script script = [](const Command& command) {
+    return command[0] == "DIE" ? FakeServer::kHangUp : healthy(command);
+  };
   Bench bench(executor, script);
   co_await until_connected(bench.client);
   std::vector<Command> commands = words_of_all("ECHO a;DIE;ECHO b");
@@ -163,7 +176,9 @@ CORO_TEST(RedisClient, HangUpFailsWhatIsInFlightAndReconnects) {
 CORO_TEST(RedisClient, ErrorRepliesAreValuesAndCountedByCode) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   const FakeServer::Script script = [](const Command& command) -> std::string {
-    return command[0] == "XADD" ? "-OOM command not allowed\r\n" : command[0] == "ODD" ? "-STRANGE thing\r\n" : healthy(command);
+    return command[0] == "XADD"  ? "-OOM command not allowed\r\n"
+           : command[0] == "ODD" ? "-STRANGE thing\r\n"
+                                 : healthy(command);
   };
   Bench bench(executor, script);
   co_await until_connected(bench.client);
@@ -182,7 +197,8 @@ CORO_TEST(RedisClient, ReadOnlyServerIsLeftForANewConnection) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   bool replica = true;
   const FakeServer::Script script = [&replica](const Command& command) -> std::string {
-    return command[0] == "XADD" && std::exchange(replica, false) ? "-READONLY You can't write\r\n" : healthy(command);
+    return command[0] == "XADD" && std::exchange(replica, false) ? "-READONLY You can't write\r\n"
+                                                                 : healthy(command);
   };
   Bench bench(executor, script);
   co_await until_connected(bench.client);
@@ -199,7 +215,8 @@ CORO_TEST(RedisClient, RefusedGreetingIsNamedAndRetried) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   int refusals = 2;
   const FakeServer::Script script = [&refusals](const Command& command) -> std::string {
-    return command[0] == "PING" && refusals-- > 0 ? "-NOAUTH Authentication required.\r\n" : healthy(command);
+    return command[0] == "PING" && refusals-- > 0 ? "-NOAUTH Authentication required.\r\n"
+                                                  : healthy(command);
   };
   Bench bench(executor, script);
   (void)co_await runtime::sleep(std::chrono::milliseconds{20});
@@ -220,7 +237,9 @@ CORO_TEST(RedisClient, SilentServerIsGivenUpAtTheConnectTimeout) {
 
 CORO_TEST(RedisClient, StopFailsPendingCommandsAsCancelled) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
-  const FakeServer::Script script = [](const Command& command) -> std::string { return command[0] == "WAIT" ? "" : healthy(command); };
+  const FakeServer::Script script = [](const Command& command) -> std::string {
+    return command[0] == "WAIT" ? "" : healthy(command);
+  };
   Bench bench(executor, script);
   co_await until_connected(bench.client);
   asio::steady_timer stopper(executor, std::chrono::milliseconds{10});
@@ -231,7 +250,8 @@ CORO_TEST(RedisClient, StopFailsPendingCommandsAsCancelled) {
 }
 
 /// A waiter's command on a bare link.
-runtime::Async<std::vector<Reply>> ask(std::shared_ptr<Link> link, Deadline deadline, Command command) {
+runtime::Async<std::vector<Reply>> ask(std::shared_ptr<Link> link, Deadline deadline,
+                                       Command command) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
   auto waiter = std::make_shared<Waiter>(executor);
   std::string bytes;
@@ -262,13 +282,16 @@ CORO_TEST(RedisLink, IsDroppedWhenTheOldestCommandIsOverdue) {
   LinkLimits limits;
   limits.overdue = std::chrono::milliseconds{60};
   limits.commands = 2;
-  auto link = std::make_shared<Link>(executor, std::move(socket), std::make_shared<const Instruments>(metrics, "x"), limits);
+  auto link = std::make_shared<Link>(executor, std::move(socket),
+                                     std::make_shared<const Instruments>(metrics, "x"), limits);
   link->start();
-  Result<std::vector<Reply>> first = co_await ask(link, soon(std::chrono::milliseconds{20}), words("ONE"));
+  Result<std::vector<Reply>> first =
+      co_await ask(link, soon(std::chrono::milliseconds{20}), words("ONE"));
   EXPECT_EQ(first.error().code, Errc::timeout);
   EXPECT_TRUE(link->open());
   const auto started = std::chrono::steady_clock::now();
-  Result<std::vector<Reply>> second = co_await ask(link, soon(std::chrono::seconds{5}), words("TWO"));
+  Result<std::vector<Reply>> second =
+      co_await ask(link, soon(std::chrono::seconds{5}), words("TWO"));
   EXPECT_EQ(second.error().code, Errc::unavailable);
   EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds{2});
   EXPECT_FALSE(link->open());
@@ -285,7 +308,8 @@ CORO_TEST(RedisLink, RefusesCommandsOverItsLimit) {
   socket.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
   LinkLimits limits;
   limits.commands = 2;
-  auto link = std::make_shared<Link>(executor, std::move(socket), std::make_shared<const Instruments>(metrics, "x"), limits);
+  auto link = std::make_shared<Link>(executor, std::move(socket),
+                                     std::make_shared<const Instruments>(metrics, "x"), limits);
   link->start();
   auto waiter = std::make_shared<Waiter>(executor);
   EXPECT_TRUE(link->send("*1\r\n$1\r\nA\r\n", 1, soon(), waiter));

@@ -16,7 +16,8 @@
 
 namespace sensus::redis::test {
 
-/// A server on the test's own reactor that answers what the script says, however wrong. It speaks from the first command on.
+/// A server on the test's own reactor that answers what the script says, however wrong. It speaks
+/// from the first command on.
 class FakeServer {
  public:
   /// Raw bytes for a command; empty = no answer. `kHangUp` closes the connection.
@@ -24,7 +25,8 @@ class FakeServer {
   inline static const std::string kHangUp = "<hang up>";
 
   FakeServer(const runtime::Executor& executor, Script script)
-      : acceptor_(executor, {boost::asio::ip::address_v4::loopback(), 0}), state_(std::make_shared<State>()) {
+      : acceptor_(executor, {boost::asio::ip::address_v4::loopback(), 0}),
+        state_(std::make_shared<State>()) {
     state_->script = std::move(script);
     accept();
   }
@@ -72,27 +74,30 @@ class FakeServer {
   };
 
   void accept() {
-    acceptor_.async_accept([this](const boost::system::error_code& ec, boost::asio::ip::tcp::socket socket) {
-      if (ec) {
-        return;
-      }
-      ++state_->accepted;
-      auto session = std::make_shared<Session>(std::move(socket));
-      state_->sessions.push_back(session);
-      read(state_, session);
-      accept();
-    });
+    acceptor_.async_accept(
+        [this](const boost::system::error_code& ec, boost::asio::ip::tcp::socket socket) {
+          if (ec) {
+            return;
+          }
+          ++state_->accepted;
+          auto session = std::make_shared<Session>(std::move(socket));
+          state_->sessions.push_back(session);
+          read(state_, session);
+          accept();
+        });
   }
 
   static void read(const std::shared_ptr<State>& state, const std::shared_ptr<Session>& session) {
-    session->socket.async_read_some(boost::asio::buffer(session->in), [state, session](const boost::system::error_code& ec, std::size_t n) {
-      if (ec || !session->reader.feed({session->in.data(), n})) {
-        return;
-      }
-      if (answer(*state, *session)) {
-        read(state, session);
-      }
-    });
+    session->socket.async_read_some(
+        boost::asio::buffer(session->in),
+        [state, session](const boost::system::error_code& ec, std::size_t n) {
+          if (ec || !session->reader.feed({session->in.data(), n})) {
+            return;
+          }
+          if (answer(*state, *session)) {
+            read(state, session);
+          }
+        });
   }
 
   static bool answer(State& state, Session& session) {

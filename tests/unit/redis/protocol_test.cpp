@@ -35,7 +35,8 @@ TEST(RedisProtocol, CommandsCarryAnyBytes) {
   std::string out;
   append_command(out, {"SET", std::string("k\0y", 3), "a\r\nb", ""});
   append_command(out, {"PING"});
-  EXPECT_EQ(out, "*4\r\n$3\r\nSET\r\n$3\r\nk\0y\r\n$4\r\na\r\nb\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n"sv);
+  EXPECT_EQ(out,
+            "*4\r\n$3\r\nSET\r\n$3\r\nk\0y\r\n$4\r\na\r\nb\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n"sv);
 }
 
 TEST(RedisProtocol, ReadsEveryKindOfReply) {
@@ -49,7 +50,9 @@ TEST(RedisProtocol, ReadsEveryKindOfReply) {
 }
 
 TEST(RedisProtocol, KeepsNilBodiesInsideArrays) {
-  const Reply reply = parse_one("*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n*2\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+  const Reply reply = parse_one(
+      "*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n*2\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n$"
+      "1\r\nv\r\n");
   const Reply::Array& entries = *(*(*reply.array())[0].array())[1].array();
   ASSERT_EQ(entries.size(), 2U);
   EXPECT_EQ(*(*entries[0].array())[0].text(), "1-1");
@@ -82,20 +85,24 @@ TEST(RedisProtocol, ReadsRepliesCutAnywhere) {
 TEST(RedisProtocol, RefusesWhatIsNoResp) {
   EXPECT_EQ(failure_of("HTTP/1.1 400 Bad Request\r\n\r\n"), Errc::corrupt);
   EXPECT_EQ(failure_of(std::string_view("\0\0\0\0\0\0", 6)), Errc::corrupt);
-  EXPECT_EQ(failure_of("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"), Errc::corrupt);
+  EXPECT_EQ(failure_of("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"),
+            Errc::corrupt);
   EXPECT_EQ(failure_of("$-2\r\n"), Errc::corrupt);
   EXPECT_EQ(failure_of("*99999999999999\r\n"), Errc::corrupt);
 }
 
 TEST(RedisProtocol, AHeaderOfAGigabyteAllocatesNothingAndIsCappedByWhatArrives) {
   EXPECT_EQ(failure_of("$1073741824\r\nabc", {.bytes = 100, .elements = 10}), Errc::not_found);
-  EXPECT_EQ(failure_of("$1073741824\r\n" + std::string(100, 'x'), {.bytes = 100, .elements = 10}), Errc::too_large);
+  EXPECT_EQ(failure_of("$1073741824\r\n" + std::string(100, 'x'), {.bytes = 100, .elements = 10}),
+            Errc::too_large);
   EXPECT_EQ(failure_of("*2000000000\r\n:1\r\n"), Errc::not_found);
 }
 
 TEST(RedisProtocol, CapsElementsAtTheLimit) {
-  EXPECT_EQ(failure_of("*3\r\n:1\r\n:1\r\n:1\r\n", {.bytes = 1000, .elements = 4}), Errc::not_found);
-  EXPECT_EQ(failure_of("*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n", {.bytes = 1000, .elements = 4}), Errc::too_large);
+  EXPECT_EQ(failure_of("*3\r\n:1\r\n:1\r\n:1\r\n", {.bytes = 1000, .elements = 4}),
+            Errc::not_found);
+  EXPECT_EQ(failure_of("*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n", {.bytes = 1000, .elements = 4}),
+            Errc::too_large);
 }
 
 TEST(RedisProtocol, LimitsCountForOneReplyNotForTheConnection) {

@@ -36,7 +36,8 @@ TEST(RedisReconnect, AConnectionThatDiesYoungDoesNot) {
     (void)policy.lost(TimePoint{});
   }
   policy.connected(TimePoint{});
-  EXPECT_GE(policy.lost(TimePoint{} + ReconnectPolicy::kStable - 1ms), ReconnectPolicy::kBackoff.longest / 2);
+  EXPECT_GE(policy.lost(TimePoint{} + ReconnectPolicy::kStable - 1ms),
+            ReconnectPolicy::kBackoff.longest / 2);
   // The length of an earlier connection does not count for a later failure.
   EXPECT_GE(policy.lost(TimePoint{} + 1h), ReconnectPolicy::kBackoff.longest / 2);
 }

@@ -32,10 +32,12 @@ class FakeOutbox final : public storage::Outbox {
     rows.emplace(id, row);
   }
   [[nodiscard]] std::size_t count_published() const {
-    return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.second.published; }));
+    return static_cast<std::size_t>(std::count_if(
+        rows.begin(), rows.end(), [](const auto& row) { return row.second.published; }));
   }
 
-  runtime::Async<std::vector<model::Event>> claim(Deadline, std::size_t limit, std::chrono::milliseconds) override {
+  runtime::Async<std::vector<model::Event>> claim(Deadline, std::size_t limit,
+                                                  std::chrono::milliseconds) override {
     ++claims;
     if (broken) {
       co_return away();
@@ -66,7 +68,8 @@ class FakeOutbox final : public storage::Outbox {
     }
     co_return Result<>{};
   }
-  runtime::Async<std::vector<Published>> unfinished(Deadline, std::chrono::milliseconds, std::size_t limit) override {
+  runtime::Async<std::vector<Published>> unfinished(Deadline, std::chrono::milliseconds,
+                                                    std::size_t limit) override {
     std::vector<Published> found;
     for (const auto& [id, row] : rows) {
       if (row.published && found.size() < limit) {

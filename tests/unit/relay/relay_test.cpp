@@ -91,7 +91,9 @@ runtime::Task finish(Bench& bench) {
   EXPECT_TRUE(stopped);
 }
 
-bool has_series(const telemetry::Metrics& metrics, const std::string& line) { return metrics.render().find("\n" + line + "\n") != std::string::npos; }
+bool has_series(const telemetry::Metrics& metrics, const std::string& line) {
+  return metrics.render().find("\n" + line + "\n") != std::string::npos;
+}
 
 CORO_TEST(Relay, PublishesWhatIsThereAtStartAndAfterAWakeUp) {
   const runtime::Executor executor = co_await asio::this_coro::executor;
@@ -116,7 +118,9 @@ CORO_TEST(Relay, RefusedRowsAreGivenBackAndPublishedLater) {
   Bench bench(executor);
   bench.streams.full = true;
   bench.add(1);
-  std::function<bool()> refused = [&bench] { return bench.relay.health().reason.find("OOM") != std::string::npos; };
+  std::function<bool()> refused = [&bench] {
+    return bench.relay.health().reason.find("OOM") != std::string::npos;
+  };
   co_await until(refused);
   EXPECT_EQ(bench.relay.health().state, telemetry::HealthState::degraded);
   EXPECT_EQ(bench.outbox.count_published(), 0U);
@@ -124,7 +128,9 @@ CORO_TEST(Relay, RefusedRowsAreGivenBackAndPublishedLater) {
   bench.streams.full = false;
   std::function<bool()> published = [&bench] { return bench.outbox.count_published() == 1; };
   co_await until(published);
-  std::function<bool()> well = [&bench] { return bench.relay.health().state == telemetry::HealthState::ok; };
+  std::function<bool()> well = [&bench] {
+    return bench.relay.health().state == telemetry::HealthState::ok;
+  };
   co_await until(well);
   co_await finish(bench);
 }
@@ -181,7 +187,9 @@ CORO_TEST(Relay, StatisticsBecomeGauges) {
   Bench bench(executor);
   bench.streams.full = true;
   bench.add(1);
-  std::function<bool()> shown = [&bench] { return has_series(bench.metrics, "sensus_outbox_pending 1"); };
+  std::function<bool()> shown = [&bench] {
+    return has_series(bench.metrics, "sensus_outbox_pending 1");
+  };
   bench.relay.republish(model::Topic::events);  // Wakes the reconciler, which counts first.
   co_await until(shown);
   EXPECT_TRUE(has_series(bench.metrics, "sensus_outbox_oldest_age_seconds 12.5"));

@@ -5,7 +5,9 @@
 namespace sensus::stream {
 namespace {
 
-void push(FeedQueue& queue, std::uint64_t n) { queue.push({n, 0}, Entry{std::to_string(n) + "-0", {}}); }
+void push(FeedQueue& queue, std::uint64_t n) {
+  queue.push({n, 0}, Entry{std::to_string(n) + "-0", {}});
+}
 std::vector<std::string> taken(FeedQueue& queue) {
   std::vector<std::string> ids;
   for (const Entry& entry : queue.take()) {

@@ -27,14 +27,17 @@ model::Event sample_event() {
 
 TEST(StreamFields, AreTheSeedsAndTheOutboxId) {
   EXPECT_EQ(render_fields(sample_event()),
-            (std::vector<std::string>{"type", "alert", "data", "{\"alert_id\":7}", "ts", "1795167960.674012", "id", "42"}));
+            (std::vector<std::string>{"type", "alert", "data", "{\"alert_id\":7}", "ts",
+                                      "1795167960.674012", "id", "42"}));
 }
 
 TEST(StreamFields, ComeBackUnchanged) {
-  for (const std::int64_t us : {std::int64_t{0}, std::int64_t{5}, std::int64_t{-1'500'000}, std::int64_t{1'795'167'960'000'000}}) {
+  for (const std::int64_t us : {std::int64_t{0}, std::int64_t{5}, std::int64_t{-1'500'000},
+                                std::int64_t{1'795'167'960'000'000}}) {
     model::Event event = sample_event();
     event.created_at = from_unix_us(us);
-    const std::optional<model::Event> back = parse_fields(model::Topic::alerts, as_reply(render_fields(event)));
+    const std::optional<model::Event> back =
+        parse_fields(model::Topic::alerts, as_reply(render_fields(event)));
     ASSERT_TRUE(back) << us;
     EXPECT_EQ(back->id, 42);
     EXPECT_EQ(back->topic, model::Topic::alerts);
@@ -45,14 +48,16 @@ TEST(StreamFields, ComeBackUnchanged) {
 }
 
 TEST(StreamFields, OrderAndForeignFieldsDoNotMatter) {
-  EXPECT_TRUE(parse_fields(model::Topic::alerts, as_reply({"trace", "x", "id", "1", "ts", "10", "data", "{}", "type", "alert"})));
+  EXPECT_TRUE(parse_fields(model::Topic::alerts, as_reply({"trace", "x", "id", "1", "ts", "10",
+                                                           "data", "{}", "type", "alert"})));
 }
 
 TEST(StreamFields, EachMissingFieldIsPoison) {
   const std::vector<std::string> whole = render_fields(sample_event());
   for (std::size_t i = 0; i < whole.size(); i += 2) {
     std::vector<std::string> part = whole;
-    part.erase(part.begin() + static_cast<std::ptrdiff_t>(i), part.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+    part.erase(part.begin() + static_cast<std::ptrdiff_t>(i),
+               part.begin() + static_cast<std::ptrdiff_t>(i) + 2);
     EXPECT_FALSE(parse_fields(model::Topic::alerts, as_reply(part))) << whole[i];
   }
 }

@@ -5,7 +5,8 @@
 namespace sensus::stream {
 namespace {
 
-GroupState group(std::optional<std::int64_t> lag, const std::string& last = "5-0", std::int64_t read = 4) {
+GroupState group(std::optional<std::int64_t> lag, const std::string& last = "5-0",
+                 std::int64_t read = 4) {
   GroupState state;
   state.name = "g";
   state.last_delivered = last;

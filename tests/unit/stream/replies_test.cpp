@@ -30,13 +30,15 @@ redis::Reply text(const std::string& t) { return redis::Reply{t}; }
 
 TEST(StreamReplies, ErrorsThatMeanTheGroupIsGone) {
   EXPECT_EQ(check_reply(wire("-NOGROUP No such key\r\n")).error().code, Errc::not_found);
-  EXPECT_EQ(check_reply(wire("-UNBLOCKED the stream key no longer exists\r\n")).error().code, Errc::not_found);
+  EXPECT_EQ(check_reply(wire("-UNBLOCKED the stream key no longer exists\r\n")).error().code,
+            Errc::not_found);
   EXPECT_EQ(check_reply(wire("-OOM command not allowed\r\n")).error().code, Errc::unavailable);
   EXPECT_TRUE(check_reply(wire("+OK\r\n")));
 }
 
 TEST(StreamReplies, ReadKeepsEntriesWithoutBodies) {
-  Result<std::vector<RawEntry>> entries = parse_read(wire("*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n*2\r\n$3\r\n2-1\r\n*0\r\n"));
+  Result<std::vector<RawEntry>> entries = parse_read(
+      wire("*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n*2\r\n$3\r\n2-1\r\n*0\r\n"));
   ASSERT_TRUE(entries);
   ASSERT_EQ(entries->size(), 2U);
   EXPECT_TRUE((*entries)[0].fields.is_nil());
@@ -47,7 +49,8 @@ TEST(StreamReplies, ReadKeepsEntriesWithoutBodies) {
 }
 
 TEST(StreamReplies, AutoclaimTellsWhatWasDeleted) {
-  Result<Claimed> claimed = parse_autoclaim(wire("*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n3-0\r\n*0\r\n*2\r\n$3\r\n1-0\r\n$3\r\n2-0\r\n"));
+  Result<Claimed> claimed = parse_autoclaim(
+      wire("*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n3-0\r\n*0\r\n*2\r\n$3\r\n1-0\r\n$3\r\n2-0\r\n"));
   ASSERT_TRUE(claimed);
   EXPECT_EQ(claimed->next, "0-0");
   EXPECT_EQ(claimed->entries.size(), 1U);
@@ -57,9 +60,16 @@ TEST(StreamReplies, AutoclaimTellsWhatWasDeleted) {
 
 TEST(StreamReplies, GroupsWithAndWithoutLag) {
   redis::Reply::Array rows;
-  rows.push_back(flat({{"name", text("g")}, {"consumers", number(1)}, {"pending", number(2)}, {"last-delivered-id", text("5-1")},
-                       {"entries-read", number(4)}, {"lag", number(3)}}));
-  rows.push_back(flat({{"name", text("h")}, {"pending", number(0)}, {"last-delivered-id", text("0-0")}, {"entries-read", redis::Reply{}},
+  rows.push_back(flat({{"name", text("g")},
+                       {"consumers", number(1)},
+                       {"pending", number(2)},
+                       {"last-delivered-id", text("5-1")},
+                       {"entries-read", number(4)},
+                       {"lag", number(3)}}));
+  rows.push_back(flat({{"name", text("h")},
+                       {"pending", number(0)},
+                       {"last-delivered-id", text("0-0")},
+                       {"entries-read", redis::Reply{}},
                        {"lag", redis::Reply{}}}));
   Result<std::vector<GroupState>> groups = parse_groups(redis::Reply{rows});
   ASSERT_TRUE(groups);
@@ -72,14 +82,17 @@ TEST(StreamReplies, GroupsWithAndWithoutLag) {
 }
 
 TEST(StreamReplies, Pending) {
-  EXPECT_EQ(*parse_least_pending(wire("*4\r\n:2\r\n$3\r\n1-5\r\n$3\r\n9-0\r\n*0\r\n")), (StreamId{1, 5}));
+  EXPECT_EQ(*parse_least_pending(wire("*4\r\n:2\r\n$3\r\n1-5\r\n$3\r\n9-0\r\n*0\r\n")),
+            (StreamId{1, 5}));
   EXPECT_EQ(*parse_least_pending(wire("*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n")), std::nullopt);
   EXPECT_EQ(*parse_deliveries(wire("*1\r\n*4\r\n$3\r\n1-5\r\n$1\r\nc\r\n:100\r\n:7\r\n")), 7);
   EXPECT_EQ(*parse_deliveries(wire("*0\r\n")), 0);
 }
 
 TEST(StreamReplies, LastGenerated) {
-  EXPECT_EQ(*parse_last_generated(flat({{"length", number(0)}, {"last-generated-id", text("8-1")}})), (StreamId{8, 1}));
+  EXPECT_EQ(
+      *parse_last_generated(flat({{"length", number(0)}, {"last-generated-id", text("8-1")}})),
+      (StreamId{8, 1}));
   EXPECT_EQ(*parse_last_generated(wire("-ERR no such key\r\n")), std::nullopt);
 }
 
@@ -106,7 +119,8 @@ TEST(TrimPoint, IsTheLeastOfWhatAllGroupsHaveDone) {
 }
 
 TEST(EvictionPolicy, IsReadFromInfo) {
-  EXPECT_EQ(eviction_policy("# Memory\r\nused_memory:1\r\nmaxmemory_policy:allkeys-lru\r\nx:y\r\n"), "allkeys-lru");
+  EXPECT_EQ(eviction_policy("# Memory\r\nused_memory:1\r\nmaxmemory_policy:allkeys-lru\r\nx:y\r\n"),
+            "allkeys-lru");
   EXPECT_EQ(eviction_policy("# Memory\r\n"), "");
 }
 

@@ -13,7 +13,8 @@ TEST(StreamIds, ReadsWhatRedisWrites) {
 }
 
 TEST(StreamIds, RefusesAnythingElse) {
-  for (const char* bad : {"", "-", "1-", "-1", "a-1", "1-b", "1-2-3", " 1-2", "1-2 ", "+1-2", "0x1-2", "18446744073709551616-0", "$", ">"}) {
+  for (const char* bad : {"", "-", "1-", "-1", "a-1", "1-b", "1-2-3", " 1-2", "1-2 ", "+1-2",
+                          "0x1-2", "18446744073709551616-0", "$", ">"}) {
     EXPECT_FALSE(parse_stream_id(bad)) << bad;
   }
 }
