@@ -203,6 +203,7 @@ Reply query_range(State& state, const http::Request& request) {
   }
   const bool truncated = found->size() > query->series_max;
   found->resize(std::min(found->size(), query->series_max));
+  std::erase_if(*found, [](const storage::RangeSeries& series) { return series.points.empty(); });
   std::string body = render_range_head(*query, truncated);
   const auto executor = co_await boost::asio::this_coro::executor;
   for (std::size_t i = 0; i < found->size(); ++i) {

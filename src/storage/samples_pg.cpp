@@ -21,6 +21,11 @@ const std::string kListSeries = "select " + kSeriesColumns +
                                 " from sensus.series s where s.tenant_id = $1::int and s.id > $2::int and ($3::text = '' or s.metric_name = $3) "
                                 "and " +
                                 matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
+// Series that ended long before the window would use the limit up. last_seen follows in steps of minutes, so the hour is ample.
+const std::string kRangeSeries = "select " + kSeriesColumns +
+                                 " from sensus.series s where s.tenant_id = $1::int and s.metric_name = $2 "
+                                 "and s.last_seen >= $3::timestamptz - interval '1 hour' and " +
+                                 matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
 const std::string kSeriesById = "select " + kSeriesColumns + " from sensus.series s where s.tenant_id = $1::int and s.id = any($2::int[]) order by s.id";
 
 /// The samples of some series in a window, each (series, time) once, the last write of it: $1 tenant, $2 series, $3 buckets, $4 from
@@ -76,6 +81,13 @@ std::vector<SeriesInfo> load_series(Tx& tx, TenantId tenant, const SeriesQuery& 
   return read_series(tx.exec(kListSeries, params.integer(static_cast<std::int64_t>(query.limit))));
 }
 
+std::vector<SeriesInfo> load_range_series(Tx& tx, TenantId tenant, const RangeQuery& query) {
+  Params params;
+  params.integer(tenant).text(query.metric_name).time(query.from);
+  add_matchers(params, query.matchers);
+  return read_series(tx.exec(kRangeSeries, params.integer(static_cast<std::int64_t>(query.series_max))));
+}
+
 Params window_params(TenantId tenant, const std::vector<SeriesId>& series, Timestamp from, Timestamp to) {
   const std::vector<std::int64_t> ids(series.begin(), series.end());
   std::set<std::int64_t> buckets;
@@ -118,7 +130,7 @@ Result<> check_range(const RangeQuery& query) {
 Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const RangeQuery& query) {
   std::vector<RangeSeries> found;
   std::vector<SeriesId> ids;
-  for (SeriesInfo& series : load_series(tx, tenant, {query.metric_name, query.matchers, query.series_max, 0})) {
+  for (SeriesInfo& series : load_range_series(tx, tenant, query)) {
     ids.push_back(series.id);
     found.push_back({std::move(series), {}});
   }
@@ -132,7 +144,6 @@ Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const Range
     at = std::find_if(at, found.end(), [id](const RangeSeries& s) { return s.series.id == id; });
     at->points.push_back(sample);
   });
-  std::erase_if(found, [](const RangeSeries& s) { return s.points.empty(); });
   return found;
 }
 

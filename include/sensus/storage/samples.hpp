@@ -85,6 +85,8 @@ class SampleStore {
   virtual ~SampleStore() = default;
   [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> list_series(Deadline deadline, TenantId tenant, SeriesQuery query) = 0;
   [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> series_by_id(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) = 0;
+  /// The first series_max series by id, of those that had samples since an hour before `from`; one without samples in the window
+  /// comes without points, so that as many series as series_max tell of more.
   [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) = 0;
   /// Step means of one or more series in [from, to), oldest first: what detectors learn from.
   struct StepMeans {

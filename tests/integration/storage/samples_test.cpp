@@ -285,6 +285,31 @@ CORO_TEST(SampleStore, ListsSeriesByNameMatcherAndPage) {
   EXPECT_EQ(by_id->size(), 5U);
 }
 
+CORO_TEST(SampleStore, SeriesThatEndedBeforeTheWindowDoNotUseUpTheLimit) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  const Timestamp from = kNoon - 24h;  // Past: a new series counts as seen now.
+  const auto ended = write(*writer, series_key("cpu", "ended"), {{from - 48h, 1}});
+  const auto silent = write(*writer, series_key("cpu", "silent"), {{from - 30min, 2}});
+  const auto alive = write(*writer, series_key("cpu", "alive"), {{from, 3}});
+  CO_ASSERT_TRUE(ended && silent && alive);
+  EXPECT_EQ(s.value("update series set last_seen = '2026-11-17T12:00:00Z' where labels ->> 'instance' = 'ended' returning 1"), "1");
+  auto store = storage::make_sample_store(s.database);
+  storage::RangeQuery query;
+  query.metric_name = "cpu";
+  query.from = from;
+  query.to = from + 60s;
+  query.series_max = 2;
+  auto ranges = co_await store->query_range(soon(), kDefaultTenant, query);
+  CO_ASSERT_OK(ranges);
+  CO_ASSERT_EQ(ranges->size(), 2U);
+  EXPECT_EQ((*ranges)[0].series.labels.get("instance"), "silent");
+  EXPECT_TRUE((*ranges)[0].points.empty());
+  CO_ASSERT_EQ((*ranges)[1].points.size(), 1U);
+  EXPECT_EQ((*ranges)[1].points[0].value, 3);
+}
+
 CORO_TEST(SampleStore, RefusesWindowsThatMakeNoSense) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);

@@ -153,6 +153,7 @@ struct FakeSamples final : storage::SampleStore {
   storage::RangeQuery seen_range;
   std::vector<storage::SeriesInfo> series{make_series(1), make_series(2), make_series(3)};
   std::size_t range_series = 1;
+  SeriesId empty_series = 0;  ///< Comes without points.
 
   runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery query) override {
     seen_series = query;
@@ -173,7 +174,11 @@ struct FakeSamples final : storage::SampleStore {
     }
     std::vector<storage::RangeSeries> out;
     for (std::size_t i = 0; i < std::min(range_series, query.series_max); ++i) {
-      out.push_back({make_series(static_cast<SeriesId>(i + 1)), {{query.from, 1.5}, {query.from + query.step, -2e20}}});
+      const auto id = static_cast<SeriesId>(i + 1);
+      out.push_back({make_series(id), {}});
+      if (id != empty_series) {
+        out.back().points = {{query.from, 1.5}, {query.from + query.step, -2e20}};
+      }
     }
     co_return out;
   }

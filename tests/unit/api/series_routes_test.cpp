@@ -54,6 +54,15 @@ TEST_F(ApiTest, RangeTellsThatThereAreMoreSeries) {
   EXPECT_EQ(whole["truncated"], false);
 }
 
+TEST_F(ApiTest, SeriesWithoutPointsAreLeftOutButCountAsMore) {
+  world.samples.range_series = 3;
+  world.samples.empty_series = 1;
+  const json cut = get_json("/api/v1/query_range", {{"metric", "m"}, {"limit", "2"}});
+  ASSERT_EQ(cut["series"].size(), 1U);
+  EXPECT_EQ(cut["series"][0]["series_id"], 2);
+  EXPECT_EQ(cut["truncated"], true);
+}
+
 TEST_F(ApiTest, RangeReplyIsBounded) {
   const Query base = {{"metric", "m"}, {"from", "1795165200"}};
   const auto with = [&base](Query more) {
