@@ -20,11 +20,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 SEED_TABLE = """
-CREATE TABLE seed_metrics (id bigserial PRIMARY KEY, metric_name varchar(255), metric_value double precision, labels jsonb,
+CREATE TABLE public.seed_metrics (id bigserial PRIMARY KEY, metric_name varchar(255), metric_value double precision, labels jsonb,
                            timestamp timestamptz DEFAULT now());
-CREATE INDEX ON seed_metrics (metric_name, timestamp DESC);
-CREATE INDEX ON seed_metrics USING gin (labels);
-GRANT ALL ON seed_metrics, seed_metrics_id_seq TO PUBLIC;
+CREATE INDEX ON public.seed_metrics (metric_name, timestamp DESC);
+CREATE INDEX ON public.seed_metrics USING gin (labels);
+GRANT ALL ON public.seed_metrics, public.seed_metrics_id_seq TO PUBLIC;
 """
 INSERT = ("INSERT INTO public.seed_metrics (metric_name, metric_value, labels) VALUES ('cpu_usage', random(), "
           "'{\"host\":\"server-1\",\"zone\":\"z1\"}');\n")
