@@ -223,8 +223,10 @@ bool Supervisor::stop_blocking(Deadline deadline) {
     const std::lock_guard lock(impl_->mutex);
     impl_->stop_deadline = deadline;
   }
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(impl_->wake, &one, sizeof one));
+  // Cannot fail but by an overflow, which wakes as well.
+  if (::eventfd_write(impl_->wake, 1) != 0) {
+    impl_->changed.notify_all();
+  }
   impl_->thread.join();
   return impl_->clean;
 }
