@@ -2,7 +2,8 @@
 
 namespace sensus::pg {
 
-// Roles are shared by all databases of a cluster, so two databases may be set up at once: losing that race is fine.
+// Roles are shared by all databases of a cluster, so two databases may be set up at once: losing
+// that race is fine.
 const std::string_view kBootstrapSql = R"sql(
 do $$
 declare

@@ -19,7 +19,8 @@ class Transaction final : public BulkTx {
  public:
   Transaction(Wire& wire, std::chrono::milliseconds statement_limit)
       : wire_(wire),
-        begin_("begin; set local statement_timeout = " + std::to_string(statement_limit.count()) + "; ") {}
+        begin_("begin; set local statement_timeout = " + std::to_string(statement_limit.count()) +
+               "; ") {}
 
   Rows exec(std::string_view sql, const Params& params) override {
     if (!begun_) {
@@ -84,7 +85,8 @@ struct BulkSession::Impl {
       not_before = std::chrono::steady_clock::now() + delay;
       metrics.count_error("connection");
       log.throttled(telemetry::LogLevel::error, "connect",
-                    "the writer of samples cannot open its session; check that PostgreSQL runs and that database.url is right",
+                    "the writer of samples cannot open its session; check that PostgreSQL runs and "
+                    "that database.url is right",
                     {{"reason", e.what()}, {"retry_in_ms", delay.count()}});
       return make_error(Errc::unavailable, "the database is not available");
     }
@@ -129,8 +131,10 @@ struct BulkSession::Impl {
     Verdict verdict = classify(failure.sqlstate());
     if (failure.lost()) {
       const bool late = verdict.code == Errc::timeout;
-      verdict = {late ? Errc::timeout : Errc::unavailable, Reaction::replace, late ? "timeout" : "connection",
-                 late ? "the database did not answer in time" : "the connection to the database was lost"};
+      verdict = {
+          late ? Errc::timeout : Errc::unavailable, Reaction::replace,
+          late ? "timeout" : "connection",
+          late ? "the database did not answer in time" : "the connection to the database was lost"};
       if (committing) {
         verdict.code = Errc::in_doubt;
         verdict.advice = "the connection was lost during COMMIT; repeating the request is safe";
@@ -138,10 +142,12 @@ struct BulkSession::Impl {
       }
     }
     metrics.count_error(verdict.error_class);
-    log.throttled(telemetry::LogLevel::warning, verdict.error_class, std::string("a bulk write failed: ") + std::string(verdict.advice),
+    log.throttled(telemetry::LogLevel::warning, verdict.error_class,
+                  std::string("a bulk write failed: ") + std::string(verdict.advice),
                   {{"sqlstate", failure.sqlstate()}, {"reason", failure.what()}});
     result = make_error(verdict.code, std::string(verdict.advice));
-    if (verdict.reaction == Reaction::replace || verdict.reaction == Reaction::replan || !wire->rollback()) {
+    if (verdict.reaction == Reaction::replace || verdict.reaction == Reaction::replan ||
+        !wire->rollback()) {
       metrics.discarded.inc();
       drop();
     }
@@ -152,10 +158,12 @@ struct BulkSession::Impl {
     if (verdict.reaction == Reaction::run_again && conflicts_left > 0) {
       --conflicts_left;
       metrics.count_retry("conflict");
-      std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 20)(random)));
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 20)(random)));
       return Next::again;
     }
-    if (verdict.reaction == Reaction::replace && verdict.code == Errc::unavailable && sessions_left > 0) {
+    if (verdict.reaction == Reaction::replace && verdict.code == Errc::unavailable &&
+        sessions_left > 0) {
       --sessions_left;
       metrics.count_retry("session_lost");
       return Next::again;
@@ -202,7 +210,8 @@ Result<> BulkSession::write_blocking(Deadline deadline, const Job& job) {
       return connected;
     }
   } while (impl_->attempt(deadline, job, result) == Impl::Next::again);
-  impl_->metrics.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  impl_->metrics.seconds.observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   return result;
 }
 

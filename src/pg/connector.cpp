@@ -55,9 +55,10 @@ Error Connector::note_failure(const std::string& what) {
   failing_ = true;
   probing_ = false;
   not_before_ = Clock::now() + delay;
-  log_.throttled(telemetry::LogLevel::error, "connect",
-                 "cannot open a database session; check that PostgreSQL runs and that database.url is right",
-                 {{"reason", what}, {"retry_in_ms", delay.count()}});
+  log_.throttled(
+      telemetry::LogLevel::error, "connect",
+      "cannot open a database session; check that PostgreSQL runs and that database.url is right",
+      {{"reason", what}, {"retry_in_ms", delay.count()}});
   return away();
 }
 

@@ -7,8 +7,9 @@
 
 namespace sensus::pg {
 
-/// Opens sessions for all threads of a Database and keeps a dead server from being hammered: after a failure nobody tries again
-/// before a shared back-off has passed, and then one thread at a time. **Threading**: any thread.
+/// Opens sessions for all threads of a Database and keeps a dead server from being hammered: after
+/// a failure nobody tries again before a shared back-off has passed, and then one thread at a time.
+/// **Threading**: any thread.
 class Connector {
  public:
   Connector(std::string conninfo, telemetry::Log log);

@@ -30,11 +30,13 @@ std::string quote(const std::string& value) {
 
 Result<Keys> parse_keys(const std::string& url) {
   char* message = nullptr;
-  const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(PQconninfoParse(url.c_str(), &message));
+  const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
+      PQconninfoParse(url.c_str(), &message));
   if (!parsed) {
     const std::string why = message != nullptr ? first_line(message) : std::string("out of memory");
     PQfreemem(message);
-    return make_error(Errc::invalid_input, "not a PostgreSQL connection string: " + why, "database.url");
+    return make_error(Errc::invalid_input, "not a PostgreSQL connection string: " + why,
+                      "database.url");
   }
   Keys keys;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
@@ -47,15 +49,18 @@ Result<Keys> parse_keys(const std::string& url) {
 
 std::string server_settings(const Options& options) {
   // client_connection_check_interval: the server gives up a statement whose client was cut off.
-  return "-c search_path=sensus,public -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex -c extra_float_digits=1"
+  return "-c search_path=sensus,public -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex -c "
+         "extra_float_digits=1"
          " -c client_min_messages=error -c jit=off -c statement_timeout=" +
          std::to_string(options.statement_timeout.count()) +
-         " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000 -c client_connection_check_interval=1000";
+         " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000 -c "
+         "client_connection_check_interval=1000";
 }
 
 }  // namespace
 
-Result<std::string> make_conninfo(const std::string& url, const Options& options, const std::string& application) {
+Result<std::string> make_conninfo(const std::string& url, const Options& options,
+                                  const std::string& application) {
   SENSUS_TRY(Keys keys, parse_keys(url));
   if (!options.password.empty()) {
     keys["password"] = options.password.reveal();
@@ -70,7 +75,8 @@ Result<std::string> make_conninfo(const std::string& url, const Options& options
   keys.try_emplace("application_name", application);
   keys.try_emplace("client_encoding", "UTF8");
   const auto own = keys.find("options");
-  keys["options"] = server_settings(options) + (own == keys.end() ? std::string() : " " + own->second);
+  keys["options"] =
+      server_settings(options) + (own == keys.end() ? std::string() : " " + own->second);
   std::string conninfo;
   for (const auto& [key, value] : keys) {
     conninfo += (conninfo.empty() ? "" : " ") + key + "=" + quote(value);

@@ -7,8 +7,10 @@
 
 namespace sensus::pg {
 
-/// The connection string with what every session of Sensus needs (keep-alive, time limits, search path, UTC). Keys that the
-/// operator gave win; server settings of his `options` come after ours, so they win too. **Errors**: invalid_input.
-[[nodiscard]] Result<std::string> make_conninfo(const std::string& url, const Options& options, const std::string& application);
+/// The connection string with what every session of Sensus needs (keep-alive, time limits, search
+/// path, UTC). Keys that the operator gave win; server settings of his `options` come after ours,
+/// so they win too. **Errors**: invalid_input.
+[[nodiscard]] Result<std::string> make_conninfo(const std::string& url, const Options& options,
+                                                const std::string& application);
 
 }  // namespace sensus::pg

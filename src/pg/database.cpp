@@ -6,7 +6,8 @@
 namespace sensus::pg {
 namespace {
 
-/// A connection string that cannot be read fails every attempt with a clear message instead of the constructor.
+/// A connection string that cannot be read fails every attempt with a clear message instead of the
+/// constructor.
 std::string conninfo_or_url(const Options& options, const telemetry::Log& log) {
   Result<std::string> conninfo = make_conninfo(options.url, options, "sensus");
   if (!conninfo) {
@@ -19,25 +20,31 @@ std::string conninfo_or_url(const Options& options, const telemetry::Log& log) {
 }  // namespace
 
 struct Database::Impl {
-  Impl(runtime::Executor reactor, const Options& options, const telemetry::Log& log, telemetry::Metrics& metrics)
+  Impl(runtime::Executor reactor, const Options& options, const telemetry::Log& log,
+       telemetry::Metrics& metrics)
       : runner(options, conninfo_or_url(options, log), log, metrics),
         pool(std::move(reactor),
-             {"pg", static_cast<std::size_t>(options.sessions), static_cast<std::size_t>(options.queue_limit)}, metrics) {}
+             {"pg", static_cast<std::size_t>(options.sessions),
+              static_cast<std::size_t>(options.queue_limit)},
+             metrics) {}
 
   Runner runner;
   runtime::BlockingPool pool;  // Last: its threads end before the runner goes.
 };
 
-Database::Database(runtime::Executor reactor, Options options, telemetry::Log log, telemetry::Metrics& metrics)
+Database::Database(runtime::Executor reactor, Options options, telemetry::Log log,
+                   telemetry::Metrics& metrics)
     : impl_(std::make_shared<Impl>(std::move(reactor), options, log, metrics)) {}
 
 Database::~Database() { close_blocking(); }
 
-runtime::Async<> Database::transact_erased(Deadline deadline, Access access, std::function<Result<>(Tx&)> job) {
+runtime::Async<> Database::transact_erased(Deadline deadline, Access access,
+                                           std::function<Result<>(Tx&)> job) {
   const auto impl = impl_;
-  std::function<Result<>(runtime::JobContext&)> work = [runner = &impl->runner, access, job = std::move(job)](runtime::JobContext& context) {
-    return runner->run_blocking(context, access, job);
-  };
+  std::function<Result<>(runtime::JobContext&)> work =
+      [runner = &impl->runner, access, job = std::move(job)](runtime::JobContext& context) {
+        return runner->run_blocking(context, access, job);
+      };
   Result<> done = co_await impl->pool.submit<void>(deadline, std::move(work));
   co_return done;
 }

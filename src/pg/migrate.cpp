@@ -19,7 +19,8 @@ struct Applied {
 };
 
 std::string checksum_of(Session& session, const Migration& migration) {
-  const Rows rows = session.exec("select encode(sha256(convert_to($1, 'UTF8')), 'hex')", Params().text(migration.sql));
+  const Rows rows = session.exec("select encode(sha256(convert_to($1, 'UTF8')), 'hex')",
+                                 Params().text(migration.sql));
   return std::string(rows.text(0, 0));
 }
 
@@ -27,18 +28,22 @@ std::map<int, Applied> load_applied(Session& session) {
   std::map<int, Applied> applied;
   const Rows rows = session.exec("select version, name, checksum from sensus.schema_migrations");
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    applied[static_cast<int>(rows.integer(i, 0))] = {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
+    applied[static_cast<int>(rows.integer(i, 0))] = {std::string(rows.text(i, 1)),
+                                                     std::string(rows.text(i, 2))};
   }
   return applied;
 }
 
 Error newer_schema(int found, int known) {
-  return make_error(Errc::conflict, "the database has schema version " + std::to_string(found) + ", this program knows " +
-                                        std::to_string(known) + ": start the newer program, or restore a backup of version " +
-                                        std::to_string(known));
+  return make_error(Errc::conflict,
+                    "the database has schema version " + std::to_string(found) +
+                        ", this program knows " + std::to_string(known) +
+                        ": start the newer program, or restore a backup of version " +
+                        std::to_string(known));
 }
 
-Result<> check_history(Session& session, const std::map<int, Applied>& applied, const std::vector<Migration>& migrations) {
+Result<> check_history(Session& session, const std::map<int, Applied>& applied,
+                       const std::vector<Migration>& migrations) {
   const int head = static_cast<int>(migrations.size());
   if (!applied.empty() && applied.rbegin()->first > head) {
     return newer_schema(applied.rbegin()->first, head);
@@ -46,22 +51,31 @@ Result<> check_history(Session& session, const std::map<int, Applied>& applied, 
   for (const Migration& migration : migrations) {
     const auto found = applied.find(migration.version);
     if (found != applied.end() && found->second.checksum != checksum_of(session, migration)) {
-      return make_error(Errc::conflict, "migration " + std::to_string(migration.version) + " (" + found->second.name +
-                                            ") was applied with other content than this program has; use the program of the "
-                                            "release that made this database");
+      return make_error(
+          Errc::conflict,
+          "migration " + std::to_string(migration.version) + " (" + found->second.name +
+              ") was applied with other content than this program has; use the program of the "
+              "release that made this database");
     }
   }
   return {};
 }
 
 void apply(Session& session, const Migration& migration) {
-  session.exec_script("begin; set local role sensus_owner; set local search_path = sensus, public;\n" + std::string(migration.sql));
-  (void)session.exec("insert into sensus.schema_migrations (version, name, checksum) values ($1::int, $2, $3)",
-                     Params().integer(migration.version).text(migration.name).text(checksum_of(session, migration)));
+  session.exec_script(
+      "begin; set local role sensus_owner; set local search_path = sensus, public;\n" +
+      std::string(migration.sql));
+  (void)session.exec(
+      "insert into sensus.schema_migrations (version, name, checksum) values ($1::int, $2, $3)",
+      Params()
+          .integer(migration.version)
+          .text(migration.name)
+          .text(checksum_of(session, migration)));
   session.commit();
 }
 
-Result<int> migrate(Session& session, const std::vector<Migration>& migrations, const telemetry::Log& log) {
+Result<int> migrate(Session& session, const std::vector<Migration>& migrations,
+                    const telemetry::Log& log) {
   session.exec_script("set statement_timeout = 0; set lock_timeout = '60s'");
   session.exec_script(std::string(kLock));
   session.exec_script("begin; " + std::string(kBootstrapSql) + "; commit");
@@ -84,11 +98,15 @@ Error describe_failure(const SqlFailure& failure, std::string_view doing) {
 
 }  // namespace
 
-Result<int> migrate_blocking(const Options& options, const std::vector<Migration>& migrations, const telemetry::Log& log) {
+Result<int> migrate_blocking(const Options& options, const std::vector<Migration>& migrations,
+                             const telemetry::Log& log) {
   if (options.migration_url.empty()) {
-    return make_error(Errc::invalid_input, "database.migration_url is empty: nothing may be migrated", "database.migration_url");
+    return make_error(Errc::invalid_input,
+                      "database.migration_url is empty: nothing may be migrated",
+                      "database.migration_url");
   }
-  SENSUS_TRY(const std::string conninfo, make_conninfo(options.migration_url, options, "sensus migrate"));
+  SENSUS_TRY(const std::string conninfo,
+             make_conninfo(options.migration_url, options, "sensus migrate"));
   try {
     Session session(conninfo);
     return migrate(session, migrations, log);
@@ -101,20 +119,23 @@ Result<> check_schema_blocking(const Options& options, int expected) {
   SENSUS_TRY(const std::string conninfo, make_conninfo(options.url, options, "sensus"));
   try {
     Session session(conninfo);
-    const Rows rows = session.exec("select coalesce(max(version), 0) from sensus.schema_migrations");
+    const Rows rows =
+        session.exec("select coalesce(max(version), 0) from sensus.schema_migrations");
     const int found = static_cast<int>(rows.integer(0, 0));
     if (found > expected) {
       return newer_schema(found, expected);
     }
     if (found < expected) {
-      return make_error(Errc::conflict, "the database has schema version " + std::to_string(found) + ", this program needs " +
-                                            std::to_string(expected) + ": set database.migration_url so that it migrates");
+      return make_error(Errc::conflict, "the database has schema version " + std::to_string(found) +
+                                            ", this program needs " + std::to_string(expected) +
+                                            ": set database.migration_url so that it migrates");
     }
     return {};
   } catch (const SqlFailure& e) {
     if (e.sqlstate().starts_with("42") || e.sqlstate() == "3F000") {
-      return make_error(Errc::conflict, "the database has no schema for Sensus, or the role may not see it: set "
-                                        "database.migration_url so that this program migrates it");
+      return make_error(Errc::conflict,
+                        "the database has no schema for Sensus, or the role may not see it: set "
+                        "database.migration_url so that this program migrates it");
     }
     return describe_failure(e, "reading the schema's version");
   }

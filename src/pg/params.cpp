@@ -86,7 +86,9 @@ Params& Params::text(std::string_view value) {
   return *this;
 }
 
-Params& Params::text_or_null(const std::optional<std::string>& value) { return value ? text(*value) : null(); }
+Params& Params::text_or_null(const std::optional<std::string>& value) {
+  return value ? text(*value) : null();
+}
 
 Params& Params::integer(std::int64_t value) {
   append_integer(values_.emplace_back(std::string()).value(), value);
@@ -113,7 +115,9 @@ Params& Params::time(Timestamp value) {
   return *this;
 }
 
-Params& Params::time_or_null(const std::optional<Timestamp>& value) { return value ? time(*value) : null(); }
+Params& Params::time_or_null(const std::optional<Timestamp>& value) {
+  return value ? time(*value) : null();
+}
 
 Params& Params::null() {
   values_.emplace_back(std::nullopt);
@@ -151,11 +155,12 @@ Params& Params::times_or_null(const std::vector<std::optional<Timestamp>>& value
 }
 
 Params& Params::byteas(const std::vector<std::vector<std::uint8_t>>& values) {
-  values_.emplace_back(array_literal(values, [](std::string& out, const std::vector<std::uint8_t>& bytes) {
-    out += "\"\\\\x";
-    append_hex(out, bytes);
-    out += '"';
-  }));
+  values_.emplace_back(
+      array_literal(values, [](std::string& out, const std::vector<std::uint8_t>& bytes) {
+        out += "\"\\\\x";
+        append_hex(out, bytes);
+        out += '"';
+      }));
   return *this;
 }
 

@@ -79,7 +79,9 @@ Rows::Rows(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 std::size_t Rows::size() const { return impl_->size(); }
 std::size_t Rows::affected() const { return impl_->affected(); }
-bool Rows::is_null(std::size_t row, std::size_t column) const { return !impl_->cell(row, column).has_value(); }
+bool Rows::is_null(std::size_t row, std::size_t column) const {
+  return !impl_->cell(row, column).has_value();
+}
 
 std::string_view Rows::text(std::size_t row, std::size_t column) const {
   const auto cell = impl_->cell(row, column);
@@ -89,11 +91,19 @@ std::string_view Rows::text(std::size_t row, std::size_t column) const {
   return *cell;
 }
 
-std::int64_t Rows::integer(std::size_t row, std::size_t column) const { return parse_value<std::int64_t>(text(row, column)); }
-double Rows::number(std::size_t row, std::size_t column) const { return parse_value<double>(text(row, column)); }
+std::int64_t Rows::integer(std::size_t row, std::size_t column) const {
+  return parse_value<std::int64_t>(text(row, column));
+}
+double Rows::number(std::size_t row, std::size_t column) const {
+  return parse_value<double>(text(row, column));
+}
 bool Rows::boolean(std::size_t row, std::size_t column) const { return text(row, column) == "t"; }
-std::vector<std::uint8_t> Rows::bytes(std::size_t row, std::size_t column) const { return parse_pg_bytes(text(row, column)); }
-Timestamp Rows::time(std::size_t row, std::size_t column) const { return parse_pg_time(text(row, column)); }
+std::vector<std::uint8_t> Rows::bytes(std::size_t row, std::size_t column) const {
+  return parse_pg_bytes(text(row, column));
+}
+Timestamp Rows::time(std::size_t row, std::size_t column) const {
+  return parse_pg_time(text(row, column));
+}
 
 std::optional<Timestamp> Rows::time_or_null(std::size_t row, std::size_t column) const {
   if (is_null(row, column)) {

@@ -8,12 +8,15 @@ namespace sensus::pg {
 namespace {
 
 /// The server should give up a little before the client does, so that the session survives.
-std::chrono::milliseconds margin_of(std::chrono::milliseconds left) { return std::min(50ms, left / 10); }
+std::chrono::milliseconds margin_of(std::chrono::milliseconds left) {
+  return std::min(50ms, left / 10);
+}
 
 void pause_with_jitter(int conflicts_left) {
   thread_local std::minstd_rand random{std::random_device{}()};
   const int longest_ms = 5 << (3 - conflicts_left);
-  std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, longest_ms)(random)));
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(std::uniform_int_distribution<int>(1, longest_ms)(random)));
 }
 
 }  // namespace
@@ -70,8 +73,12 @@ telemetry::HealthReport Reachability::report() const {
   return {telemetry::HealthState::failed, known_ ? reason_ : "no session has been opened yet"};
 }
 
-Runner::Runner(const Options& options, std::string conninfo, telemetry::Log log, telemetry::Metrics& metrics)
-    : options_(options), log_(log), metrics_(metrics), connector_(std::move(conninfo), std::move(log)) {
+Runner::Runner(const Options& options, std::string conninfo, telemetry::Log log,
+               telemetry::Metrics& metrics)
+    : options_(options),
+      log_(log),
+      metrics_(metrics),
+      connector_(std::move(conninfo), std::move(log)) {
   for (std::int64_t i = 0; i < options.sessions; ++i) {
     slots_.push_back(std::make_unique<SessionSlot>());
   }
@@ -96,13 +103,15 @@ Result<> Runner::run_blocking(runtime::JobContext& context, Access access, const
     if (may_run_again(done, slot, budget) && !context.deadline().expired()) {
       continue;
     }
-    metrics_.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    metrics_.seconds.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
     return std::move(done.result);
   }
 }
 
 Result<> Runner::ensure_session(SessionSlot& slot) {
-  if (slot.session() != nullptr && std::chrono::steady_clock::now() - slot.session()->opened_at() > options_.session_lifetime) {
+  if (slot.session() != nullptr &&
+      std::chrono::steady_clock::now() - slot.session()->opened_at() > options_.session_lifetime) {
     drop(slot);
   }
   if (slot.session() != nullptr) {
@@ -122,14 +131,17 @@ Result<> Runner::ensure_session(SessionSlot& slot) {
   return {};
 }
 
-Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadline, const Job& job) {
+Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadline,
+                                const Job& job) {
   bool committing = false;
   try {
     session.begin(access, statement_limit(deadline), deadline);
     Result<> result = job(session);
     if (!result) {
       const bool usable = session.rollback();
-      return {std::move(result), {Errc::internal, usable ? Reaction::give_up : Reaction::replace, "", ""}, false};
+      return {std::move(result),
+              {Errc::internal, usable ? Reaction::give_up : Reaction::replace, "", ""},
+              false};
     }
     committing = true;
     session.commit();
@@ -137,18 +149,24 @@ Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadli
   } catch (const SqlFailure& e) {
     return fail(e, committing);
   } catch (const std::invalid_argument& e) {
-    return {make_error(Errc::invalid_input, e.what()), {Errc::invalid_input, Reaction::give_up, "invalid_input", ""}, true};
+    return {make_error(Errc::invalid_input, e.what()),
+            {Errc::invalid_input, Reaction::give_up, "invalid_input", ""},
+            true};
   } catch (const std::exception& e) {
     log_.error("a database job failed by a bug", {{"what", e.what()}});
-    return {make_error(Errc::internal, "unexpected failure of a database job"), {Errc::internal, Reaction::give_up, "internal", ""}, true};
+    return {make_error(Errc::internal, "unexpected failure of a database job"),
+            {Errc::internal, Reaction::give_up, "internal", ""},
+            true};
   }
 }
 
 Runner::Attempt Runner::fail(const SqlFailure& failure, bool committing) {
   Verdict verdict = classify(failure.sqlstate());
   if (failure.lost()) {
-    const std::string_view error_class = failure.sqlstate().empty() ? std::string_view("connection") : verdict.error_class;
-    verdict = {Errc::unavailable, Reaction::replace, error_class, "the connection to the database was lost"};
+    const std::string_view error_class =
+        failure.sqlstate().empty() ? std::string_view("connection") : verdict.error_class;
+    verdict = {Errc::unavailable, Reaction::replace, error_class,
+               "the connection to the database was lost"};
     if (committing) {
       verdict.code = Errc::in_doubt;
       verdict.advice = "the connection was lost during COMMIT; repeating the request is safe";

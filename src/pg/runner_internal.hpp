@@ -11,10 +11,12 @@
 
 namespace sensus::pg {
 
-/// What one worker thread has: its session, and how another thread cuts it. **Threading**: the worker's, but for `cut`.
+/// What one worker thread has: its session, and how another thread cuts it. **Threading**: the
+/// worker's, but for `cut`.
 class SessionSlot {
  public:
-  /// Any thread, never waits: the running statement fails as if the network had. A job that is over must not be cut.
+  /// Any thread, never waits: the running statement fails as if the network had. A job that is over
+  /// must not be cut.
   void cut();
   void begin_job();
   void install(std::unique_ptr<Session> session);
@@ -28,7 +30,8 @@ class SessionSlot {
   bool cut_ = false;
 };
 
-/// What the last attempts showed about the server, for the health registry. **Threading**: any thread.
+/// What the last attempts showed about the server, for the health registry. **Threading**: any
+/// thread.
 class Reachability {
  public:
   void note_up();
@@ -42,11 +45,13 @@ class Reachability {
   std::string reason_;
 };
 
-/// Runs transactions on worker threads: retries, classification, metrics. **Lifetime**: outlives its pool.
+/// Runs transactions on worker threads: retries, classification, metrics. **Lifetime**: outlives
+/// its pool.
 class Runner {
  public:
   using Job = std::function<Result<>(Tx&)>;
-  Runner(const Options& options, std::string conninfo, telemetry::Log log, telemetry::Metrics& metrics);
+  Runner(const Options& options, std::string conninfo, telemetry::Log log,
+         telemetry::Metrics& metrics);
 
   [[nodiscard]] Result<> run_blocking(runtime::JobContext& context, Access access, const Job& job);
   /// Closes the worker's session; on its thread, or after the threads ended.

@@ -8,20 +8,23 @@
 
 namespace sensus::pg {
 
-/// One PostgreSQL session. **Threading**: the thread that opened it, but for the socket number. **Errors**: everything throws
-/// SqlFailure; nothing of libpqxx escapes.
+/// One PostgreSQL session. **Threading**: the thread that opened it, but for the socket number.
+/// **Errors**: everything throws SqlFailure; nothing of libpqxx escapes.
 class Session final : public Tx {
  public:
-  /// Opens a session; blocks up to connect_timeout a host. SQLSTATE of a refused login is unknown to the driver.
+  /// Opens a session; blocks up to connect_timeout a host. SQLSTATE of a refused login is unknown
+  /// to the driver.
   explicit Session(const std::string& conninfo);
   ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// One round trip. Every statement until the end is limited to `statement_limit`, none starts after the deadline.
+  /// One round trip. Every statement until the end is limited to `statement_limit`, none starts
+  /// after the deadline.
   void begin(Access access, std::chrono::milliseconds statement_limit, Deadline deadline);
   Rows exec(std::string_view sql, const Params& params = {}) override;
-  /// Several statements in one round trip, without parameters and outside the prepared ones. `sql` holds no input.
+  /// Several statements in one round trip, without parameters and outside the prepared ones. `sql`
+  /// holds no input.
   void exec_script(const std::string& sql);
   /// The failure is `lost` when its outcome is unknown.
   void commit();

@@ -27,8 +27,9 @@ struct Verdict {
 [[nodiscard]] Verdict classify(std::string_view sqlstate);
 /// Every value of Verdict::error_class.
 inline constexpr std::string_view kErrorClasses[] = {
-    "connection", "timeout",    "read_only", "disk_full",   "too_many_connections", "resources",  "authentication",
-    "deadlock",   "serialization", "stale_plan", "constraint", "invalid_input",        "schema", "internal"};
+    "connection", "timeout",        "read_only", "disk_full",     "too_many_connections",
+    "resources",  "authentication", "deadlock",  "serialization", "stale_plan",
+    "constraint", "invalid_input",  "schema",    "internal"};
 
 /// A failure of the driver, thrown by Session and mapped where a transaction is run.
 class SqlFailure : public std::runtime_error {

@@ -20,15 +20,21 @@ constexpr std::size_t kChunk = std::size_t{256} << 10;
 class PqRows final : public Rows::Impl {
  public:
   explicit PqRows(PGresult* result) : result_(result, &PQclear) {}
-  [[nodiscard]] std::size_t size() const override { return static_cast<std::size_t>(PQntuples(result_.get())); }
-  [[nodiscard]] std::size_t affected() const override { return static_cast<std::size_t>(std::atoll(PQcmdTuples(result_.get()))); }
-  [[nodiscard]] std::optional<std::string_view> cell(std::size_t row, std::size_t column) const override {
+  [[nodiscard]] std::size_t size() const override {
+    return static_cast<std::size_t>(PQntuples(result_.get()));
+  }
+  [[nodiscard]] std::size_t affected() const override {
+    return static_cast<std::size_t>(std::atoll(PQcmdTuples(result_.get())));
+  }
+  [[nodiscard]] std::optional<std::string_view> cell(std::size_t row,
+                                                     std::size_t column) const override {
     const int r = static_cast<int>(row);
     const int c = static_cast<int>(column);
     if (PQgetisnull(result_.get(), r, c) != 0) {
       return std::nullopt;
     }
-    return std::string_view(PQgetvalue(result_.get(), r, c), static_cast<std::size_t>(PQgetlength(result_.get(), r, c)));
+    return std::string_view(PQgetvalue(result_.get(), r, c),
+                            static_cast<std::size_t>(PQgetlength(result_.get(), r, c)));
   }
 
  private:
@@ -43,7 +49,9 @@ int poll_timeout_ms(Deadline deadline) {
   return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
 }
 
-bool succeeded(ExecStatusType status) { return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK; }
+bool succeeded(ExecStatusType status) {
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
 
 }  // namespace
 
@@ -147,13 +155,15 @@ void Wire::send_copy(const std::string& data) {
 
 void Wire::end_copy() {
   static constexpr char kTrailer[2] = {'\377', '\377'};
-  if (PQputCopyData(connection_.get(), kTrailer, 2) < 0 || PQputCopyEnd(connection_.get(), nullptr) < 0) {
+  if (PQputCopyData(connection_.get(), kTrailer, 2) < 0 ||
+      PQputCopyEnd(connection_.get(), nullptr) < 0) {
     fail_connection();
   }
   flush();
 }
 
-void Wire::run(const std::string& sql, const std::vector<const std::string*>& copies, bool* all_sent) {
+void Wire::run(const std::string& sql, const std::vector<const std::string*>& copies,
+               bool* all_sent) {
   *all_sent = copies.empty();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     fail_connection();
@@ -179,8 +189,8 @@ Rows Wire::query(std::string_view sql, const Params& params) {
     values.push_back(value ? value->c_str() : nullptr);
   }
   const std::string text(sql);
-  if (PQsendQueryParams(connection_.get(), text.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr,
-                        0) == 0) {
+  if (PQsendQueryParams(connection_.get(), text.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, 0) == 0) {
     fail_connection();
   }
   flush();

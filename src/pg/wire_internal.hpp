@@ -11,9 +11,10 @@ struct pg_result;
 
 namespace sensus::pg {
 
-/// A libpq connection that never waits past a deadline, and that another thread can stop. **Threading**: one thread, but for `stop`.
-/// **Errors**: throws SqlFailure; after one that is `lost` the connection is of no use. A late or stopped wait is `lost` with SQLSTATE
-/// 57014.
+/// A libpq connection that never waits past a deadline, and that another thread can stop.
+/// **Threading**: one thread, but for `stop`.
+/// **Errors**: throws SqlFailure; after one that is `lost` the connection is of no use. A late or
+/// stopped wait is `lost` with SQLSTATE 57014.
 class Wire {
  public:
   explicit Wire(const std::string& conninfo);
@@ -22,8 +23,9 @@ class Wire {
   Wire& operator=(const Wire&) = delete;
 
   void set_deadline(Deadline deadline) { deadline_ = deadline; }
-  /// Simple query protocol: several statements in one round trip. `sql` holds no input. COPYs in it take their data from
-  /// `copies` in order; `*all_sent` becomes true just before the last of them ends, or at once when there is none.
+  /// Simple query protocol: several statements in one round trip. `sql` holds no input. COPYs in it
+  /// take their data from `copies` in order; `*all_sent` becomes true just before the last of them
+  /// ends, or at once when there is none.
   void run(const std::string& sql, const std::vector<const std::string*>& copies, bool* all_sent);
   Rows query(std::string_view sql, const Params& params);
   /// False when the connection cannot be used further.

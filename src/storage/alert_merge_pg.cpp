@@ -7,7 +7,8 @@
 namespace sensus::storage {
 namespace {
 
-/// Past this many label sets a batch takes the tenant's lock alone instead of one lock each, which would fill the lock table.
+/// Past this many label sets a batch takes the tenant's lock alone instead of one lock each, which
+/// would fill the lock table.
 constexpr std::size_t kLocksMax = 256;
 /// First key of the tenant's lock; any constant, the same in every version.
 constexpr std::int64_t kTenantLock = 7234;
@@ -20,11 +21,13 @@ std::int64_t lock_key(const model::LabelsHash& hash) {
   return static_cast<std::int64_t>(key);
 }
 
-/// Batches with a label set in common go one after another; others run side by side. Row locks cannot do that, since a new label
-/// set has no row yet. Locks are taken in the order of the keys, so no two batches can wait for each other.
+/// Batches with a label set in common go one after another; others run side by side. Row locks
+/// cannot do that, since a new label set has no row yet. Locks are taken in the order of the keys,
+/// so no two batches can wait for each other.
 void lock_label_sets(pg::Tx& tx, TenantId tenant, const std::vector<model::LabelsHash>& hashes) {
   if (hashes.size() > kLocksMax) {
-    (void)tx.exec("select pg_advisory_xact_lock($1::int, $2::int)", pg::Params().integer(kTenantLock).integer(tenant));
+    (void)tx.exec("select pg_advisory_xact_lock($1::int, $2::int)",
+                  pg::Params().integer(kTenantLock).integer(tenant));
     return;
   }
   std::vector<std::int64_t> keys;
@@ -33,27 +36,33 @@ void lock_label_sets(pg::Tx& tx, TenantId tenant, const std::vector<model::Label
   }
   std::ranges::sort(keys);
   (void)tx.exec(
-      "select count(pg_advisory_xact_lock(k.key)) from (select pg_advisory_xact_lock_shared($1::int, $2::int)) t, "
+      "select count(pg_advisory_xact_lock(k.key)) from (select "
+      "pg_advisory_xact_lock_shared($1::int, $2::int)) t, "
       "unnest($3::bigint[]) k(key)",
       pg::Params().integer(kTenantLock).integer(tenant).integers(keys));
 }
 
-/// The newest episodes of each label set. An arrival older than all of them meets the unique key instead.
+/// The newest episodes of each label set. An arrival older than all of them meets the unique key
+/// instead.
 void load_known(pg::Tx& tx, TenantId tenant, AlertPlan& plan) {
   std::vector<std::vector<std::uint8_t>> hashes;
   for (const model::LabelsHash& hash : plan.hashes()) {
     hashes.push_back(to_bytes(hash));
   }
   const pg::Rows rows = tx.exec(
-      "select a.id, a.labels_hash, a.status, a.starts_at, a.ends_at, a.resolved_received_at, a.created_at, a.last_received_at, "
-      "a.receive_count, a.fingerprint, a.generator_url, a.receiver from unnest($2::bytea[]) k(hash) cross join lateral "
-      "(select * from sensus.alerts where tenant_id = $1::int and labels_hash = k.hash order by starts_at desc limit 64) a",
+      "select a.id, a.labels_hash, a.status, a.starts_at, a.ends_at, a.resolved_received_at, "
+      "a.created_at, a.last_received_at, "
+      "a.receive_count, a.fingerprint, a.generator_url, a.receiver from unnest($2::bytea[]) "
+      "k(hash) cross join lateral "
+      "(select * from sensus.alerts where tenant_id = $1::int and labels_hash = k.hash order by "
+      "starts_at desc limit 64) a",
       pg::Params().integer(tenant).byteas(hashes));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     PlannedEpisode known;
     known.row.id = rows.integer(i, 0);
     known.hash = read_hash(rows, i, 1);
-    known.row.status = rows.text(i, 2) == "resolved" ? model::AlertStatus::resolved : model::AlertStatus::firing;
+    known.row.status =
+        rows.text(i, 2) == "resolved" ? model::AlertStatus::resolved : model::AlertStatus::firing;
     known.row.starts_at = rows.time(i, 3);
     known.row.ends_at = rows.time_or_null(i, 4);
     known.resolved_received_at = rows.time_or_null(i, 5).value_or(Timestamp{});
@@ -89,7 +98,8 @@ struct EpisodeColumns {
     statuses.emplace_back(model::to_string(episode.row.status));
     starts.push_back(episode.row.starts_at);
     ends.push_back(episode.row.ends_at);
-    resolved_received.push_back(resolved ? std::optional(episode.resolved_received_at) : std::nullopt);
+    resolved_received.push_back(resolved ? std::optional(episode.resolved_received_at)
+                                         : std::nullopt);
     last_received.push_back(episode.row.last_received_at);
     received.push_back(episode.received);
     annotations.push_back(codec::render_labels(episode.row.annotations));
@@ -99,7 +109,8 @@ struct EpisodeColumns {
   }
 };
 
-/// Gives new episodes their ids. One that turns out to exist (older than what was loaded) becomes a refresh.
+/// Gives new episodes their ids. One that turns out to exist (older than what was loaded) becomes a
+/// refresh.
 void insert_new(pg::Tx& tx, TenantId tenant, AlertPlan& plan) {
   EpisodeColumns columns;
   std::vector<std::string> names;
@@ -123,20 +134,40 @@ void insert_new(pg::Tx& tx, TenantId tenant, AlertPlan& plan) {
     return;
   }
   pg::Params params;
-  params.integer(tenant).byteas(columns.hashes).texts(fingerprints).texts(names).texts(severities).texts(columns.descriptions);
-  params.texts(labels).texts(columns.annotations).times(columns.starts).times_or_null(columns.ends).texts(columns.generator_urls);
-  params.texts(columns.statuses).texts(columns.receivers).times(columns.last_received).times_or_null(columns.resolved_received);
+  params.integer(tenant)
+      .byteas(columns.hashes)
+      .texts(fingerprints)
+      .texts(names)
+      .texts(severities)
+      .texts(columns.descriptions);
+  params.texts(labels)
+      .texts(columns.annotations)
+      .times(columns.starts)
+      .times_or_null(columns.ends)
+      .texts(columns.generator_urls);
+  params.texts(columns.statuses)
+      .texts(columns.receivers)
+      .times(columns.last_received)
+      .times_or_null(columns.resolved_received);
   params.integers(columns.received);
   const pg::Rows rows = tx.exec(
-      "insert into sensus.alerts as a (tenant_id, labels_hash, fingerprint, alert_name, severity, description, labels, annotations, "
-      "starts_at, ends_at, generator_url, status, receiver, created_at, updated_at, last_received_at, resolved_received_at, receive_count) "
-      "select $1::int, x.hash, x.fingerprint, x.name, x.severity, x.description, x.labels::jsonb, x.annotations::jsonb, x.starts_at, "
-      "x.ends_at, x.url, x.status, x.receiver, x.received_at, x.received_at, x.received_at, x.resolved_received_at, x.count "
-      "from unnest($2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], "
-      "$10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::bigint[]) "
-      "x(hash, fingerprint, name, severity, description, labels, annotations, starts_at, ends_at, url, status, receiver, received_at, "
+      "insert into sensus.alerts as a (tenant_id, labels_hash, fingerprint, alert_name, severity, "
+      "description, labels, annotations, "
+      "starts_at, ends_at, generator_url, status, receiver, created_at, updated_at, "
+      "last_received_at, resolved_received_at, receive_count) "
+      "select $1::int, x.hash, x.fingerprint, x.name, x.severity, x.description, x.labels::jsonb, "
+      "x.annotations::jsonb, x.starts_at, "
+      "x.ends_at, x.url, x.status, x.receiver, x.received_at, x.received_at, x.received_at, "
+      "x.resolved_received_at, x.count "
+      "from unnest($2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
+      "$8::text[], $9::timestamptz[], "
+      "$10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], "
+      "$15::timestamptz[], $16::bigint[]) "
+      "x(hash, fingerprint, name, severity, description, labels, annotations, starts_at, ends_at, "
+      "url, status, receiver, received_at, "
       "resolved_received_at, count) "
-      "on conflict (tenant_id, labels_hash, starts_at) do update set receive_count = a.receive_count + excluded.receive_count, "
+      "on conflict (tenant_id, labels_hash, starts_at) do update set receive_count = "
+      "a.receive_count + excluded.receive_count, "
       "last_received_at = greatest(a.last_received_at, excluded.last_received_at) "
       "returning a.id, a.labels_hash, a.starts_at, (a.xmax = 0)",
       params);
@@ -147,7 +178,8 @@ void insert_new(pg::Tx& tx, TenantId tenant, AlertPlan& plan) {
       for (AlertPlan::Decision& decision : plan.decisions()) {
         decision.action = decision.episode == at ? model::MergeAction::refresh : decision.action;
       }
-      std::erase_if(plan.changes(), [at](const PlannedChange& change) { return change.episode == at; });
+      std::erase_if(plan.changes(),
+                    [at](const PlannedChange& change) { return change.episode == at; });
     }
     plan.episodes()[at].changed = false;
   }
@@ -164,31 +196,40 @@ void update_changed(pg::Tx& tx, TenantId tenant, AlertPlan& plan) {
     return;
   }
   pg::Params params;
-  params.integer(tenant).integers(columns.ids).texts(columns.statuses).times(columns.starts).times_or_null(columns.ends);
-  params.times_or_null(columns.resolved_received).times(columns.last_received).integers(columns.received);
-  params.texts(columns.annotations).texts(columns.descriptions).texts(columns.generator_urls).texts(columns.receivers);
+  params.integer(tenant)
+      .integers(columns.ids)
+      .texts(columns.statuses)
+      .times(columns.starts)
+      .times_or_null(columns.ends);
+  params.times_or_null(columns.resolved_received)
+      .times(columns.last_received)
+      .integers(columns.received);
+  params.texts(columns.annotations)
+      .texts(columns.descriptions)
+      .texts(columns.generator_urls)
+      .texts(columns.receivers);
   (void)tx.exec(
       "update sensus.alerts a set status = x.status, starts_at = x.starts_at, ends_at = x.ends_at, "
-      "resolved_received_at = x.resolved_received_at, last_received_at = x.last_received_at, updated_at = x.last_received_at, "
-      "receive_count = a.receive_count + x.received, annotations = x.annotations::jsonb, description = x.description, "
+      "resolved_received_at = x.resolved_received_at, last_received_at = x.last_received_at, "
+      "updated_at = x.last_received_at, "
+      "receive_count = a.receive_count + x.received, annotations = x.annotations::jsonb, "
+      "description = x.description, "
       "generator_url = x.url, receiver = x.receiver "
-      "from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[], "
+      "from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], "
+      "$6::timestamptz[], $7::timestamptz[], $8::bigint[], "
       "$9::text[], $10::text[], $11::text[], $12::text[]) "
-      "x(id, status, starts_at, ends_at, resolved_received_at, last_received_at, received, annotations, description, url, receiver) "
+      "x(id, status, starts_at, ends_at, resolved_received_at, last_received_at, received, "
+      "annotations, description, url, receiver) "
       "where a.tenant_id = $1::int and a.id = x.id",
       params);
 }
 
 std::string_view change_name(model::MergeAction action) {
   switch (action) {
-    case model::MergeAction::create:
-      return "created";
-    case model::MergeAction::resolve:
-      return "resolved";
-    case model::MergeAction::reopen:
-      return "reopened";
-    case model::MergeAction::refresh:
-      break;
+    case model::MergeAction::create: return "created";
+    case model::MergeAction::resolve: return "resolved";
+    case model::MergeAction::reopen: return "reopened";
+    case model::MergeAction::refresh: break;
   }
   throw std::logic_error("a refresh is not a change");
 }
@@ -198,14 +239,16 @@ std::vector<model::NewEvent> make_events(TenantId tenant, AlertPlan& plan) {
   events.reserve(plan.changes().size() * 2);
   for (PlannedChange& change : plan.changes()) {
     change.snapshot.id = plan.episodes()[change.episode].row.id;
-    const std::string payload = codec::render_alert_event(tenant, change_name(change.action), change.snapshot);
+    const std::string payload =
+        codec::render_alert_event(tenant, change_name(change.action), change.snapshot);
     events.push_back({model::Topic::alerts, "alert", payload});
     events.push_back({model::Topic::events, "alert", payload});
   }
   return events;
 }
 
-void store_quarantined(pg::Tx& tx, TenantId tenant, const std::vector<model::QuarantinedAlert>& alerts, Timestamp received_at) {
+void store_quarantined(pg::Tx& tx, TenantId tenant,
+                       const std::vector<model::QuarantinedAlert>& alerts, Timestamp received_at) {
   if (alerts.empty()) {
     return;
   }
@@ -226,7 +269,8 @@ void store_quarantined(pg::Tx& tx, TenantId tenant, const std::vector<model::Qua
 
 }  // namespace
 
-std::vector<AlertOutcome> merge_alerts(pg::Tx& tx, TenantId tenant, const model::AlertBatch& batch, Timestamp received_at) {
+std::vector<AlertOutcome> merge_alerts(pg::Tx& tx, TenantId tenant, const model::AlertBatch& batch,
+                                       Timestamp received_at) {
   std::vector<AlertOutcome> outcomes;
   store_quarantined(tx, tenant, batch.quarantined, received_at);
   if (batch.arrivals.empty()) {

@@ -6,7 +6,8 @@ namespace sensus::storage {
 namespace {
 
 model::EpisodeState state_of(const PlannedEpisode& episode) {
-  return {episode.row.status, episode.row.starts_at, episode.row.ends_at, episode.resolved_received_at};
+  return {episode.row.status, episode.row.starts_at, episode.row.ends_at,
+          episode.resolved_received_at};
 }
 
 void set_state(PlannedEpisode& episode, const model::EpisodeState& state) {
@@ -17,7 +18,8 @@ void set_state(PlannedEpisode& episode, const model::EpisodeState& state) {
 }
 
 /// What the newest arrival says about an episode, besides its state.
-void take_content(PlannedEpisode& episode, const model::AlertArrival& arrival, const std::string& receiver, Timestamp received_at) {
+void take_content(PlannedEpisode& episode, const model::AlertArrival& arrival,
+                  const std::string& receiver, Timestamp received_at) {
   const std::string_view description = arrival.annotations.get("description");
   episode.row.annotations = arrival.annotations;
   episode.row.description = description.empty() ? arrival.annotations.get("summary") : description;
@@ -31,7 +33,8 @@ void take_content(PlannedEpisode& episode, const model::AlertArrival& arrival, c
   episode.row.alert_name = arrival.labels.get("alertname");
   episode.row.severity = arrival.labels.get("severity");
   if (episode.row.fingerprint.empty()) {
-    episode.row.fingerprint = arrival.fingerprint.empty() ? model::fingerprint_of(arrival.labels) : arrival.fingerprint;
+    episode.row.fingerprint =
+        arrival.fingerprint.empty() ? model::fingerprint_of(arrival.labels) : arrival.fingerprint;
   }
   episode.row.last_received_at = std::max(episode.row.last_received_at, received_at);
   episode.changed = true;
@@ -39,7 +42,8 @@ void take_content(PlannedEpisode& episode, const model::AlertArrival& arrival, c
 
 }  // namespace
 
-AlertPlan::AlertPlan(const model::AlertBatch& batch, Timestamp received_at) : batch_(batch), received_at_(received_at) {
+AlertPlan::AlertPlan(const model::AlertBatch& batch, Timestamp received_at)
+    : batch_(batch), received_at_(received_at) {
   arrival_hashes_.reserve(batch.arrivals.size());
   for (const model::AlertArrival& arrival : batch.arrivals) {
     arrival_hashes_.push_back(model::hash_labels(arrival.labels));
@@ -74,13 +78,15 @@ std::size_t AlertPlan::create(std::size_t arrival) {
 void AlertPlan::merge_one(std::size_t index) {
   const model::AlertArrival& arrival = batch_.arrivals[index];
   auto& order = by_hash_[arrival_hashes_[index]];
-  std::ranges::sort(order, std::ranges::greater{}, [this](std::size_t i) { return episodes_[i].row.starts_at; });
+  std::ranges::sort(order, std::ranges::greater{},
+                    [this](std::size_t i) { return episodes_[i].row.starts_at; });
   std::vector<model::EpisodeState> known;
   known.reserve(order.size());
   for (const std::size_t i : order) {
     known.push_back(state_of(episodes_[i]));
   }
-  const auto decision = model::merge_arrival(known, arrival.status, arrival.starts_at, arrival.ends_at, received_at_);
+  const auto decision =
+      model::merge_arrival(known, arrival.status, arrival.starts_at, arrival.ends_at, received_at_);
   const bool creates = decision.action == model::MergeAction::create;
   const std::size_t at = creates ? create(index) : order[decision.episode];
   if (creates) {

@@ -16,8 +16,8 @@ struct PlannedEpisode {
   model::Episode row;
   Timestamp resolved_received_at;
   std::string receiver;
-  bool changed = false;             ///< Differs from what is stored.
-  std::int64_t received = 0;        ///< Arrivals of this batch that went into it.
+  bool changed = false;       ///< Differs from what is stored.
+  std::int64_t received = 0;  ///< Arrivals of this batch that went into it.
 };
 
 /// A transition, with the episode as it was right after it.
@@ -56,7 +56,8 @@ class AlertPlan {
   std::vector<model::LabelsHash> arrival_hashes_;
   std::vector<model::LabelsHash> hashes_;
   std::vector<PlannedEpisode> episodes_;
-  std::map<model::LabelsHash, std::vector<std::size_t>> by_hash_;  ///< Indexes of episodes, newest start first.
+  std::map<model::LabelsHash, std::vector<std::size_t>>
+      by_hash_;  ///< Indexes of episodes, newest start first.
   std::vector<PlannedChange> changes_;
   std::vector<Decision> decisions_;
 };

@@ -15,7 +15,8 @@ using pg::Rows;
 using pg::Tx;
 
 const std::string kAnalysisColumns =
-    "r.id, r.alert_id, r.series_id, r.analysis_type, r.model_name, r.analysis_data, coalesce(r.confidence_score, 0), r.created_at";
+    "r.id, r.alert_id, r.series_id, r.analysis_type, r.model_name, r.analysis_data, "
+    "coalesce(r.confidence_score, 0), r.created_at";
 
 model::AnalysisType read_type(std::string_view text) {
   const auto type = model::parse_analysis_type(text);
@@ -43,17 +44,24 @@ model::Analysis read_analysis(const Rows& rows, std::size_t row) {
 }
 
 constexpr std::string_view kInsertAnomalies =
-    "with fresh as (insert into sensus.ai_analysis_results (tenant_id, series_id, analysis_type, model_name, model_version, observed_at, "
-    "analysis_data, confidence_score, score) select $1::int, x.series, 'anomaly_detection', 'isolation_forest', x.version, x.time, "
-    "jsonb_build_object('value', x.value, 'expected', x.expected, 'threshold', x.threshold, 'features', x.features::jsonb), "
-    "x.score, x.score from unnest($2::int[], $3::text[], $4::timestamptz[], $5::float8[], $6::float8[], $7::float8[], $8::float8[], "
-    "$9::text[]) x(series, version, time, value, expected, threshold, score, features) order by x.series, x.time "
+    "with fresh as (insert into sensus.ai_analysis_results (tenant_id, series_id, analysis_type, "
+    "model_name, model_version, observed_at, "
+    "analysis_data, confidence_score, score) select $1::int, x.series, 'anomaly_detection', "
+    "'isolation_forest', x.version, x.time, "
+    "jsonb_build_object('value', x.value, 'expected', x.expected, 'threshold', x.threshold, "
+    "'features', x.features::jsonb), "
+    "x.score, x.score from unnest($2::int[], $3::text[], $4::timestamptz[], $5::float8[], "
+    "$6::float8[], $7::float8[], $8::float8[], "
+    "$9::text[]) x(series, version, time, value, expected, threshold, score, features) order by "
+    "x.series, x.time "
     "on conflict do nothing returning id, series_id, observed_at) "
-    "select f.id, f.series_id, f.observed_at, coalesce(s.metric_name, ''), coalesce(s.labels, '{}') from fresh f "
+    "select f.id, f.series_id, f.observed_at, coalesce(s.metric_name, ''), coalesce(s.labels, "
+    "'{}') from fresh f "
     "left join sensus.series s on s.tenant_id = $1::int and s.id = f.series_id order by f.id";
 
 /// Inserts what is new; returns the events of the new ones.
-std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant, const std::vector<model::Anomaly>& anomalies) {
+std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant,
+                                              const std::vector<model::Anomaly>& anomalies) {
   std::vector<std::int64_t> series;
   std::vector<std::string> versions;
   std::vector<Timestamp> times;
@@ -76,12 +84,19 @@ std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant, const std
     features.push_back(a.features_json.empty() ? "{}" : a.features_json);
   }
   Params params;
-  params.integer(tenant).integers(series).texts(versions).times(times).numbers(values).numbers(expected).numbers(thresholds);
+  params.integer(tenant)
+      .integers(series)
+      .texts(versions)
+      .times(times)
+      .numbers(values)
+      .numbers(expected)
+      .numbers(thresholds);
   params.numbers(scores).texts(features);
   const Rows rows = tx.exec(kInsertAnomalies, params);
   std::vector<model::NewEvent> events;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    model::Anomaly stored = anomalies[position.at({static_cast<SeriesId>(rows.integer(i, 1)), rows.time(i, 2)})];
+    model::Anomaly stored =
+        anomalies[position.at({static_cast<SeriesId>(rows.integer(i, 1)), rows.time(i, 2)})];
     stored.id = rows.integer(i, 0);
     stored.metric_name = rows.text(i, 3);
     stored.labels = read_labels(rows, i, 4);
@@ -91,19 +106,29 @@ std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant, const std
 }
 
 constexpr std::string_view kInsertAnalysis =
-    "insert into sensus.ai_analysis_results (tenant_id, alert_id, event_id, analysis_type, model_name, analysis_data, confidence_score) "
+    "insert into sensus.ai_analysis_results (tenant_id, alert_id, event_id, analysis_type, "
+    "model_name, analysis_data, confidence_score) "
     "values ($1::int, nullif($2::bigint, 0), nullif($3::bigint, 0), $4, $5, $6::jsonb, $7::float8) "
-    "on conflict (tenant_id, event_id, analysis_type) where event_id is not null do nothing returning id, created_at";
+    "on conflict (tenant_id, event_id, analysis_type) where event_id is not null do nothing "
+    "returning id, created_at";
 constexpr std::string_view kFindAnalysis =
-    "select id from sensus.ai_analysis_results where tenant_id = $1::int and event_id = $2::bigint and analysis_type = $3";
+    "select id from sensus.ai_analysis_results where tenant_id = $1::int and event_id = $2::bigint "
+    "and analysis_type = $3";
 
 AnalysisId insert_analysis(Tx& tx, TenantId tenant, const NewAnalysis& analysis) {
   const std::string_view type = model::to_string(analysis.type);
-  const Rows rows = tx.exec(kInsertAnalysis, Params().integer(tenant).integer(analysis.alert_id).integer(analysis.event_id).text(type)
-                                                 .text(analysis.model_name).text(analysis.data_json).number(analysis.confidence));
+  const Rows rows = tx.exec(kInsertAnalysis, Params()
+                                                 .integer(tenant)
+                                                 .integer(analysis.alert_id)
+                                                 .integer(analysis.event_id)
+                                                 .text(type)
+                                                 .text(analysis.model_name)
+                                                 .text(analysis.data_json)
+                                                 .number(analysis.confidence));
   finish_events(tx, {analysis.event_id});
   if (rows.empty()) {
-    return tx.exec(kFindAnalysis, Params().integer(tenant).integer(analysis.event_id).text(type)).integer(0, 0);
+    return tx.exec(kFindAnalysis, Params().integer(tenant).integer(analysis.event_id).text(type))
+        .integer(0, 0);
   }
   model::Analysis stored;
   stored.id = rows.integer(0, 0);
@@ -121,26 +146,35 @@ AnalysisId insert_analysis(Tx& tx, TenantId tenant, const NewAnalysis& analysis)
   return stored.id;
 }
 
-const std::string kList = "select " + kAnalysisColumns +
-                          " from sensus.ai_analysis_results r where r.tenant_id = $1::int and ($2::bigint is null or r.alert_id = $2) "
-                          "and ($3::text is null or r.analysis_type = $3) and ($4::timestamptz is null or r.created_at >= $4) "
-                          "and ($5::timestamptz is null or r.created_at < $5) "
-                          "and ($6::timestamptz is null or (r.created_at, r.id) < ($6, $7::bigint)) "
-                          "order by r.created_at desc, r.id desc limit $8::bigint";
+const std::string kList =
+    "select " + kAnalysisColumns +
+    " from sensus.ai_analysis_results r where r.tenant_id = $1::int and ($2::bigint is null or "
+    "r.alert_id = $2) "
+    "and ($3::text is null or r.analysis_type = $3) and ($4::timestamptz is null or r.created_at "
+    ">= $4) "
+    "and ($5::timestamptz is null or r.created_at < $5) "
+    "and ($6::timestamptz is null or (r.created_at, r.id) < ($6, $7::bigint)) "
+    "order by r.created_at desc, r.id desc limit $8::bigint";
 
 const std::string kLatest = "select " + kAnalysisColumns +
-                            " from sensus.ai_analysis_results r where r.tenant_id = $1::int and r.analysis_type <> 'anomaly_detection' "
+                            " from sensus.ai_analysis_results r where r.tenant_id = $1::int and "
+                            "r.analysis_type <> 'anomaly_detection' "
                             "order by r.created_at desc, r.id desc limit 1";
 
 const std::string kAnomalies =
-    "select r.id, r.series_id, coalesce(s.metric_name, ''), coalesce(s.labels, '{}'), r.observed_at, "
-    "(r.analysis_data ->> 'value')::float8, (r.analysis_data ->> 'expected')::float8, r.score, (r.analysis_data ->> 'threshold')::float8, "
+    "select r.id, r.series_id, coalesce(s.metric_name, ''), coalesce(s.labels, '{}'), "
+    "r.observed_at, "
+    "(r.analysis_data ->> 'value')::float8, (r.analysis_data ->> 'expected')::float8, r.score, "
+    "(r.analysis_data ->> 'threshold')::float8, "
     "r.model_version, r.analysis_data -> 'features' from sensus.ai_analysis_results r "
     "left join sensus.series s on s.tenant_id = r.tenant_id and s.id = r.series_id "
-    "where r.tenant_id = $1::int and r.analysis_type = 'anomaly_detection' and ($2::text = '' or s.metric_name = $2) "
-    "and ($3::timestamptz is null or r.observed_at >= $3) and ($4::timestamptz is null or r.observed_at < $4) and r.score >= $5::float8 "
+    "where r.tenant_id = $1::int and r.analysis_type = 'anomaly_detection' and ($2::text = '' or "
+    "s.metric_name = $2) "
+    "and ($3::timestamptz is null or r.observed_at >= $3) and ($4::timestamptz is null or "
+    "r.observed_at < $4) and r.score >= $5::float8 "
     "and ($6::timestamptz is null or (r.observed_at, r.id) < ($6, $7::bigint)) and " +
-    matcher_condition("coalesce(s.labels, '{}')", 8) + " order by r.observed_at desc, r.id desc limit $12::bigint";
+    matcher_condition("coalesce(s.labels, '{}')", 8) +
+    " order by r.observed_at desc, r.id desc limit $12::bigint";
 
 model::Anomaly read_anomaly(const Rows& rows, std::size_t row) {
   model::Anomaly a;
@@ -162,10 +196,12 @@ class PgAnalysisStore final : public AnalysisStore {
  public:
   explicit PgAnalysisStore(pg::Database& database) : database_(database) {}
 
-  runtime::Async<std::size_t> store_anomalies(Deadline deadline, TenantId tenant, std::vector<model::Anomaly> anomalies,
+  runtime::Async<std::size_t> store_anomalies(Deadline deadline, TenantId tenant,
+                                              std::vector<model::Anomaly> anomalies,
                                               std::vector<EventId> done) override {
     const auto shared = std::make_shared<const std::vector<model::Anomaly>>(std::move(anomalies));
-    std::function<Result<std::size_t>(Tx&)> job = [shared, tenant, done = std::move(done)](Tx& tx) -> Result<std::size_t> {
+    std::function<Result<std::size_t>(Tx&)> job =
+        [shared, tenant, done = std::move(done)](Tx& tx) -> Result<std::size_t> {
       std::vector<model::NewEvent> events;
       if (!shared->empty()) {
         events = insert_anomalies(tx, tenant, *shared);
@@ -174,11 +210,13 @@ class PgAnalysisStore final : public AnalysisStore {
       finish_events(tx, done);
       return events.size();
     };
-    auto stored = co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
+    auto stored =
+        co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
     co_return stored;
   }
 
-  runtime::Async<AnalysisId> store_analysis(Deadline deadline, TenantId tenant, NewAnalysis analysis) override {
+  runtime::Async<AnalysisId> store_analysis(Deadline deadline, TenantId tenant,
+                                            NewAnalysis analysis) override {
     const auto shared = std::make_shared<const NewAnalysis>(std::move(analysis));
     std::function<Result<AnalysisId>(Tx&)> job = [shared, tenant](Tx& tx) -> Result<AnalysisId> {
       return insert_analysis(tx, tenant, *shared);
@@ -187,8 +225,10 @@ class PgAnalysisStore final : public AnalysisStore {
     co_return id;
   }
 
-  runtime::Async<Page<model::Analysis>> list(Deadline deadline, TenantId tenant, AnalysisFilter filter) override {
-    std::function<Result<Page<model::Analysis>>(Tx&)> job = [tenant, filter](Tx& tx) -> Result<Page<model::Analysis>> {
+  runtime::Async<Page<model::Analysis>> list(Deadline deadline, TenantId tenant,
+                                             AnalysisFilter filter) override {
+    std::function<Result<Page<model::Analysis>>(Tx&)> job =
+        [tenant, filter](Tx& tx) -> Result<Page<model::Analysis>> {
       Params params;
       params.integer(tenant);
       if (filter.alert_id) {
@@ -208,9 +248,12 @@ class PgAnalysisStore final : public AnalysisStore {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         found.push_back(read_analysis(rows, i));
       }
-      return make_page(std::move(found), filter.limit, [](const model::Analysis& a) { return model::PageKey{a.created_at, a.id}; });
+      return make_page(std::move(found), filter.limit, [](const model::Analysis& a) {
+        return model::PageKey{a.created_at, a.id};
+      });
     };
-    auto page = co_await database_.transact<Page<model::Analysis>>(deadline, Access::read_only, std::move(job));
+    auto page = co_await database_.transact<Page<model::Analysis>>(deadline, Access::read_only,
+                                                                   std::move(job));
     co_return page;
   }
 
@@ -222,24 +265,35 @@ class PgAnalysisStore final : public AnalysisStore {
       }
       return read_analysis(rows, 0);
     };
-    auto analysis = co_await database_.transact<model::Analysis>(deadline, Access::read_only, std::move(job));
+    auto analysis =
+        co_await database_.transact<model::Analysis>(deadline, Access::read_only, std::move(job));
     co_return analysis;
   }
 
-  runtime::Async<Page<model::Anomaly>> anomalies(Deadline deadline, TenantId tenant, AnomalyFilter filter) override {
-    std::function<Result<Page<model::Anomaly>>(Tx&)> job = [tenant, filter](Tx& tx) -> Result<Page<model::Anomaly>> {
+  runtime::Async<Page<model::Anomaly>> anomalies(Deadline deadline, TenantId tenant,
+                                                 AnomalyFilter filter) override {
+    std::function<Result<Page<model::Anomaly>>(Tx&)> job =
+        [tenant, filter](Tx& tx) -> Result<Page<model::Anomaly>> {
       Params params;
-      params.integer(tenant).text(filter.metric_name).time_or_null(filter.from).time_or_null(filter.to).number(filter.score_min);
+      params.integer(tenant)
+          .text(filter.metric_name)
+          .time_or_null(filter.from)
+          .time_or_null(filter.to)
+          .number(filter.score_min);
       add_page_key(params, filter.after);
       add_matchers(params, filter.matchers);
-      const Rows rows = tx.exec(kAnomalies, params.integer(static_cast<std::int64_t>(filter.limit) + 1));
+      const Rows rows =
+          tx.exec(kAnomalies, params.integer(static_cast<std::int64_t>(filter.limit) + 1));
       std::vector<model::Anomaly> found;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         found.push_back(read_anomaly(rows, i));
       }
-      return make_page(std::move(found), filter.limit, [](const model::Anomaly& a) { return model::PageKey{a.time, a.id}; });
+      return make_page(std::move(found), filter.limit, [](const model::Anomaly& a) {
+        return model::PageKey{a.time, a.id};
+      });
     };
-    auto page = co_await database_.transact<Page<model::Anomaly>>(deadline, Access::read_only, std::move(job));
+    auto page = co_await database_.transact<Page<model::Anomaly>>(deadline, Access::read_only,
+                                                                  std::move(job));
     co_return page;
   }
 
@@ -249,6 +303,8 @@ class PgAnalysisStore final : public AnalysisStore {
 
 }  // namespace
 
-std::unique_ptr<AnalysisStore> make_analysis_store(pg::Database& database) { return std::make_unique<PgAnalysisStore>(database); }
+std::unique_ptr<AnalysisStore> make_analysis_store(pg::Database& database) {
+  return std::make_unique<PgAnalysisStore>(database);
+}
 
 }  // namespace sensus::storage

@@ -12,21 +12,28 @@ using pg::Params;
 using pg::Rows;
 using pg::Tx;
 
-model::Topic read_topic(std::string_view text) { return model::parse_topic(text).value_or(model::Topic::events); }
+model::Topic read_topic(std::string_view text) {
+  return model::parse_topic(text).value_or(model::Topic::events);
+}
 
 constexpr std::string_view kClaim =
-    "with taken as (select tenant_id, id from sensus.outbox where published_at is null and next_at <= now() order by id limit $1::bigint "
+    "with taken as (select tenant_id, id from sensus.outbox where published_at is null and next_at "
+    "<= now() order by id limit $1::bigint "
     "for update skip locked) "
-    "update sensus.outbox o set next_at = now() + make_interval(secs => $2::float8 / 1000), attempts = o.attempts + 1 from taken t "
-    "where o.tenant_id = t.tenant_id and o.id = t.id returning o.id, o.topic, o.type, o.payload, o.created_at";
+    "update sensus.outbox o set next_at = now() + make_interval(secs => $2::float8 / 1000), "
+    "attempts = o.attempts + 1 from taken t "
+    "where o.tenant_id = t.tenant_id and o.id = t.id returning o.id, o.topic, o.type, o.payload, "
+    "o.created_at";
 
 // Rows without a group have nobody to wait for.
 constexpr std::string_view kDeletePublished =
-    "delete from sensus.outbox o using (select tenant_id, id from sensus.outbox where id = any($1::bigint[]) order by id for update) d "
+    "delete from sensus.outbox o using (select tenant_id, id from sensus.outbox where id = "
+    "any($1::bigint[]) order by id for update) d "
     "where o.tenant_id = d.tenant_id and o.id = d.id";
 constexpr std::string_view kMarkPublished =
     "update sensus.outbox o set published_at = now(), stream_id = p.stream_id "
-    "from unnest($1::bigint[], $2::text[]) p(id, stream_id) where o.id = p.id and o.published_at is null";
+    "from unnest($1::bigint[], $2::text[]) p(id, stream_id) where o.id = p.id and o.published_at "
+    "is null";
 
 constexpr std::string_view kRelease =
     "update sensus.outbox set next_at = now() + make_interval(secs => $2::float8 / 1000) "
@@ -34,33 +41,41 @@ constexpr std::string_view kRelease =
 
 constexpr std::string_view kUnfinished =
     "select id, topic, coalesce(stream_id, '') from sensus.outbox "
-    "where published_at is not null and published_at < now() - make_interval(secs => $1::float8 / 1000) "
+    "where published_at is not null and published_at < now() - make_interval(secs => $1::float8 / "
+    "1000) "
     "order by published_at, id limit $2::bigint";
 
 constexpr std::string_view kRepublish =
     "update sensus.outbox set published_at = null, stream_id = null, next_at = now() "
     "where id = any($1::bigint[]) and published_at is not null";
 constexpr std::string_view kRepublishTopic =
-    "update sensus.outbox set published_at = null, stream_id = null, next_at = now() where topic = $1 and published_at is not null";
+    "update sensus.outbox set published_at = null, stream_id = null, next_at = now() where topic = "
+    "$1 and published_at is not null";
 
 // Counting is bounded: past a million the number says nothing new and costs the database.
 constexpr std::string_view kStats =
-    "select (select count(*) from (select from sensus.outbox where published_at is null limit 1000000) p), "
-    "(select count(*) from (select from sensus.outbox where published_at is not null limit 1000000) u), "
-    "coalesce(extract(epoch from now() - (select created_at from sensus.outbox where published_at is null order by id limit 1)), 0)::float8";
+    "select (select count(*) from (select from sensus.outbox where published_at is null limit "
+    "1000000) p), "
+    "(select count(*) from (select from sensus.outbox where published_at is not null limit "
+    "1000000) u), "
+    "coalesce(extract(epoch from now() - (select created_at from sensus.outbox where published_at "
+    "is null order by id limit 1)), 0)::float8";
 
 class PgOutbox final : public Outbox {
  public:
   explicit PgOutbox(pg::Database& database) : database_(database) {}
 
-  runtime::Async<std::vector<model::Event>> claim(Deadline deadline, std::size_t limit, std::chrono::milliseconds lease) override {
+  runtime::Async<std::vector<model::Event>> claim(Deadline deadline, std::size_t limit,
+                                                  std::chrono::milliseconds lease) override {
     using Events = std::vector<model::Event>;
     std::function<Result<Events>(Tx&)> job = [limit, lease](Tx& tx) -> Result<Events> {
-      const Rows rows = tx.exec(kClaim, Params().integer(static_cast<std::int64_t>(limit)).integer(lease.count()));
+      const Rows rows = tx.exec(
+          kClaim, Params().integer(static_cast<std::int64_t>(limit)).integer(lease.count()));
       Events events;
       events.reserve(rows.size());
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        events.push_back({rows.integer(i, 0), read_topic(rows.text(i, 1)), std::string(rows.text(i, 2)), std::string(rows.text(i, 3)),
+        events.push_back({rows.integer(i, 0), read_topic(rows.text(i, 1)),
+                          std::string(rows.text(i, 2)), std::string(rows.text(i, 3)),
                           rows.time(i, 4)});
       }
       std::ranges::sort(events, {}, &model::Event::id);
@@ -97,7 +112,8 @@ class PgOutbox final : public Outbox {
     co_return marked;
   }
 
-  runtime::Async<> release(Deadline deadline, std::vector<EventId> ids, std::chrono::milliseconds retry_after) override {
+  runtime::Async<> release(Deadline deadline, std::vector<EventId> ids,
+                           std::chrono::milliseconds retry_after) override {
     std::function<Result<>(Tx&)> job = [ids = std::move(ids), retry_after](Tx& tx) -> Result<> {
       (void)tx.exec(kRelease, Params().integers(ids).integer(retry_after.count()));
       return {};
@@ -106,13 +122,18 @@ class PgOutbox final : public Outbox {
     co_return released;
   }
 
-  runtime::Async<std::vector<Published>> unfinished(Deadline deadline, std::chrono::milliseconds older_than, std::size_t limit) override {
+  runtime::Async<std::vector<Published>> unfinished(Deadline deadline,
+                                                    std::chrono::milliseconds older_than,
+                                                    std::size_t limit) override {
     using Rowset = std::vector<Published>;
     std::function<Result<Rowset>(Tx&)> job = [older_than, limit](Tx& tx) -> Result<Rowset> {
-      const Rows rows = tx.exec(kUnfinished, Params().integer(older_than.count()).integer(static_cast<std::int64_t>(limit)));
+      const Rows rows =
+          tx.exec(kUnfinished,
+                  Params().integer(older_than.count()).integer(static_cast<std::int64_t>(limit)));
       Rowset found;
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        found.push_back({rows.integer(i, 0), read_topic(rows.text(i, 1)), std::string(rows.text(i, 2))});
+        found.push_back(
+            {rows.integer(i, 0), read_topic(rows.text(i, 1)), std::string(rows.text(i, 2))});
       }
       return found;
     };
@@ -121,10 +142,12 @@ class PgOutbox final : public Outbox {
   }
 
   runtime::Async<std::size_t> republish(Deadline deadline, std::vector<EventId> ids) override {
-    std::function<Result<std::size_t>(Tx&)> job = [ids = std::move(ids)](Tx& tx) -> Result<std::size_t> {
+    std::function<Result<std::size_t>(Tx&)> job =
+        [ids = std::move(ids)](Tx& tx) -> Result<std::size_t> {
       return tx.exec(kRepublish, Params().integers(ids)).affected();
     };
-    auto count = co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
+    auto count =
+        co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
     co_return count;
   }
 
@@ -132,7 +155,8 @@ class PgOutbox final : public Outbox {
     std::function<Result<std::size_t>(Tx&)> job = [topic](Tx& tx) -> Result<std::size_t> {
       return tx.exec(kRepublishTopic, Params().text(model::to_string(topic))).affected();
     };
-    auto count = co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
+    auto count =
+        co_await database_.transact<std::size_t>(deadline, Access::read_write, std::move(job));
     co_return count;
   }
 
@@ -162,15 +186,26 @@ class PgDeadLetters final : public DeadLetters {
  public:
   explicit PgDeadLetters(pg::Database& database) : database_(database) {}
 
-  runtime::Async<> store(Deadline deadline, TenantId tenant, model::Event event, std::string group, std::int64_t deliveries,
-                         std::string reason) override {
-    std::function<Result<>(Tx&)> job = [tenant, event = std::move(event), group = std::move(group), deliveries,
+  runtime::Async<> store(Deadline deadline, TenantId tenant, model::Event event, std::string group,
+                         std::int64_t deliveries, std::string reason) override {
+    std::function<Result<>(Tx&)> job = [tenant, event = std::move(event), group = std::move(group),
+                                        deliveries,
                                         reason = std::move(reason)](Tx& tx) -> Result<> {
       (void)tx.exec(
-          "insert into sensus.dead_letters (tenant_id, event_id, consumer_group, topic, type, payload, deliveries, reason, "
-          "event_created_at) values ($1::int, $2::bigint, $3, $4, $5, $6, $7::bigint, $8, $9::timestamptz) on conflict do nothing",
-          Params().integer(tenant).integer(event.id).text(group).text(model::to_string(event.topic)).text(event.type).text(event.payload)
-              .integer(deliveries).text(reason).time(event.created_at));
+          "insert into sensus.dead_letters (tenant_id, event_id, consumer_group, topic, type, "
+          "payload, deliveries, reason, "
+          "event_created_at) values ($1::int, $2::bigint, $3, $4, $5, $6, $7::bigint, $8, "
+          "$9::timestamptz) on conflict do nothing",
+          Params()
+              .integer(tenant)
+              .integer(event.id)
+              .text(group)
+              .text(model::to_string(event.topic))
+              .text(event.type)
+              .text(event.payload)
+              .integer(deliveries)
+              .text(reason)
+              .time(event.created_at));
       finish_events(tx, {event.id});
       return {};
     };
@@ -184,7 +219,11 @@ class PgDeadLetters final : public DeadLetters {
 
 }  // namespace
 
-std::unique_ptr<Outbox> make_outbox(pg::Database& database) { return std::make_unique<PgOutbox>(database); }
-std::unique_ptr<DeadLetters> make_dead_letters(pg::Database& database) { return std::make_unique<PgDeadLetters>(database); }
+std::unique_ptr<Outbox> make_outbox(pg::Database& database) {
+  return std::make_unique<PgOutbox>(database);
+}
+std::unique_ptr<DeadLetters> make_dead_letters(pg::Database& database) {
+  return std::make_unique<PgDeadLetters>(database);
+}
 
 }  // namespace sensus::storage

@@ -18,8 +18,8 @@ struct Placed {
 
 Placed place(const SampleRow& sample, std::size_t order) {
   const auto day = std::chrono::floor<std::chrono::days>(sample.time).time_since_epoch().count();
-  return {bucket_of(sample.series), static_cast<std::int32_t>(day), sample.series, static_cast<std::uint32_t>(order), to_unix_us(sample.time),
-          sample.value};
+  return {bucket_of(sample.series),          static_cast<std::int32_t>(day), sample.series,
+          static_cast<std::uint32_t>(order), to_unix_us(sample.time),        sample.value};
 }
 
 bool same_row(const Placed& a, const Placed& b) { return a.bucket == b.bucket && a.day == b.day; }
@@ -54,11 +54,13 @@ pg::CopyBuffer encode_samples(TenantId tenant, const std::vector<SampleRow>& sam
     placed.push_back(place(samples[i], i));
   }
   std::ranges::sort(placed, [](const Placed& a, const Placed& b) {
-    return std::tie(a.bucket, a.day, a.series, a.time_us, b.order) < std::tie(b.bucket, b.day, b.series, b.time_us, a.order);
+    return std::tie(a.bucket, a.day, a.series, a.time_us, b.order) <
+           std::tie(b.bucket, b.day, b.series, b.time_us, a.order);
   });
   // Equal ones stand side by side, the latest first: unique keeps it.
-  const auto repeated =
-      std::ranges::unique(placed, [](const Placed& a, const Placed& b) { return a.series == b.series && a.time_us == b.time_us; });
+  const auto repeated = std::ranges::unique(placed, [](const Placed& a, const Placed& b) {
+    return a.series == b.series && a.time_us == b.time_us;
+  });
   placed.erase(repeated.begin(), repeated.end());
   pg::CopyBuffer out;
   out.reserve(placed.size() * 32 + 4096);

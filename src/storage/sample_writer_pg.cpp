@@ -17,28 +17,37 @@ using pg::BulkTx;
 using pg::Params;
 using pg::Rows;
 
-constexpr std::string_view kCopyOutbox = "copy sensus.outbox (tenant_id, topic, type, payload) from stdin (format binary)";
+constexpr std::string_view kCopyOutbox =
+    "copy sensus.outbox (tenant_id, topic, type, payload) from stdin (format binary)";
 constexpr std::string_view kFindSeries =
-    "select id, fingerprint from sensus.series where tenant_id = $1::int and fingerprint = any($2::bytea[])";
+    "select id, fingerprint from sensus.series where tenant_id = $1::int and fingerprint = "
+    "any($2::bytea[])";
 constexpr std::string_view kInsertSeries =
-    "insert into sensus.series (tenant_id, fingerprint, metric_name, labels) select $1::int, n.fingerprint, n.name, n.labels::jsonb "
-    "from unnest($2::bytea[], $3::text[], $4::text[]) n(fingerprint, name, labels) on conflict (tenant_id, fingerprint) do nothing "
+    "insert into sensus.series (tenant_id, fingerprint, metric_name, labels) select $1::int, "
+    "n.fingerprint, n.name, n.labels::jsonb "
+    "from unnest($2::bytea[], $3::text[], $4::text[]) n(fingerprint, name, labels) on conflict "
+    "(tenant_id, fingerprint) do nothing "
     "returning id, fingerprint";
 constexpr std::string_view kTouchSeries =
-    "update sensus.series s set last_seen = n.seen from (select o.id, u.seen from unnest($2::int[], $3::timestamptz[]) u(id, seen) "
-    "join sensus.series o on o.tenant_id = $1::int and o.id = u.id order by o.id for no key update of o) n "
+    "update sensus.series s set last_seen = n.seen from (select o.id, u.seen from "
+    "unnest($2::int[], $3::timestamptz[]) u(id, seen) "
+    "join sensus.series o on o.tenant_id = $1::int and o.id = u.id order by o.id for no key update "
+    "of o) n "
     "where s.tenant_id = $1::int and s.id = n.id and s.last_seen < n.seen";
 
-/// series.last_seen is kept up in steps: a write for each sample would cost more than the samples do.
+/// series.last_seen is kept up in steps: a write for each sample would cost more than the samples
+/// do.
 constexpr std::chrono::minutes kTouchStep{10};
-constexpr std::size_t kTouchesMax = 5000;       ///< A flush; the rest goes with the next ones.
-constexpr std::size_t kTouchedMax = 1'000'000;  ///< Series remembered; then all is forgotten and written once more.
+constexpr std::size_t kTouchesMax = 5000;  ///< A flush; the rest goes with the next ones.
+constexpr std::size_t kTouchedMax =
+    1'000'000;  ///< Series remembered; then all is forgotten and written once more.
 
 struct WriterMetrics {
   explicit WriterMetrics(telemetry::Metrics& m)
       : samples(m.counter("sensus_storage_samples_written_total", "Samples committed.")),
         commits(m.counter("sensus_storage_sample_commits_total", "Group commits of samples.")),
-        series_created(m.counter("sensus_storage_series_created_total", "Series seen for the first time.")),
+        series_created(
+            m.counter("sensus_storage_series_created_total", "Series seen for the first time.")),
         rows(m.counter("sensus_storage_sample_rows_total", "Rows of sample_batches committed.")) {}
   telemetry::Counter samples;
   telemetry::Counter commits;
@@ -46,11 +55,13 @@ struct WriterMetrics {
   telemetry::Counter rows;
 };
 
-/// Finds and creates the series of one flush. New ones are inserted in the order of their fingerprints, so that two writers that
-/// meet the same new series wait for each other in one direction only.
+/// Finds and creates the series of one flush. New ones are inserted in the order of their
+/// fingerprints, so that two writers that meet the same new series wait for each other in one
+/// direction only.
 class SeriesResolver {
  public:
-  SeriesResolver(BulkTx& tx, TenantId tenant, const std::vector<std::string>& keys) : tx_(tx), tenant_(tenant), keys_(keys) {
+  SeriesResolver(BulkTx& tx, TenantId tenant, const std::vector<std::string>& keys)
+      : tx_(tx), tenant_(tenant), keys_(keys) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       open_.emplace(model::hash_series_key(keys[i]), i);
     }
@@ -91,7 +102,9 @@ class SeriesResolver {
     }
   }
 
-  void find() { take(tx_.exec(kFindSeries, Params().integer(tenant_).byteas(open_fingerprints()))); }
+  void find() {
+    take(tx_.exec(kFindSeries, Params().integer(tenant_).byteas(open_fingerprints())));
+  }
 
   Result<> insert() {
     std::vector<std::string> names;
@@ -104,7 +117,9 @@ class SeriesResolver {
       names.push_back(name->metric_name);
       labels.push_back(codec::render_labels(name->labels));
     }
-    const Rows rows = tx_.exec(kInsertSeries, Params().integer(tenant_).byteas(open_fingerprints()).texts(names).texts(labels));
+    const Rows rows =
+        tx_.exec(kInsertSeries,
+                 Params().integer(tenant_).byteas(open_fingerprints()).texts(names).texts(labels));
     created_ += rows.size();
     take(rows);
     return {};
@@ -118,7 +133,8 @@ class SeriesResolver {
   std::size_t created_ = 0;
 };
 
-std::vector<SampleRow> with_ids(const std::vector<SampleRow>& rows, const std::vector<SeriesId>& fresh) {
+std::vector<SampleRow> with_ids(const std::vector<SampleRow>& rows,
+                                const std::vector<SeriesId>& fresh) {
   std::vector<SampleRow> resolved = rows;
   for (SampleRow& row : resolved) {
     if (row.series < 0) {
@@ -160,7 +176,8 @@ class PgSampleWriter final : public SampleWriter {
         SENSUS_TRY(result.new_series, resolver.run());
         created = resolver.created();
       }
-      pg::CopyBuffer samples = encode_samples(flush.tenant, with_ids(flush.rows, result.new_series));
+      pg::CopyBuffer samples =
+          encode_samples(flush.tenant, with_ids(flush.rows, result.new_series));
       rows = samples.rows();
       tx.copy(kCopySamples, std::move(samples));
       tx.copy(kCopyOutbox, encode_events(flush.tenant, flush.events));
@@ -178,7 +195,8 @@ class PgSampleWriter final : public SampleWriter {
   void cancel() override { session_.cancel(); }
 
  private:
-  /// Best effort after the commit: a failure shows in the metrics of pg and is made good by the next step.
+  /// Best effort after the commit: a failure shows in the metrics of pg and is made good by the
+  /// next step.
   void touch_series(Deadline deadline, const SampleFlush& flush) {
     std::unordered_map<SeriesId, Timestamp> newest;
     for (const SampleRow& row : flush.rows) {
@@ -187,7 +205,8 @@ class PgSampleWriter final : public SampleWriter {
       }
       const auto step = row.time.time_since_epoch() / kTouchStep;
       const auto known = touched_.find(row.series);
-      if ((known == touched_.end() || known->second < step) && (newest.size() < kTouchesMax || newest.contains(row.series))) {
+      if ((known == touched_.end() || known->second < step) &&
+          (newest.size() < kTouchesMax || newest.contains(row.series))) {
         Timestamp& seen = newest.try_emplace(row.series, row.time).first->second;
         seen = std::max(seen, row.time);
       }
@@ -223,7 +242,8 @@ class PgSampleWriter final : public SampleWriter {
 
 }  // namespace
 
-std::unique_ptr<SampleWriter> make_sample_writer(pg::Options options, telemetry::Log log, telemetry::Metrics& metrics) {
+std::unique_ptr<SampleWriter> make_sample_writer(pg::Options options, telemetry::Log log,
+                                                 telemetry::Metrics& metrics) {
   return std::make_unique<PgSampleWriter>(options, std::move(log), metrics);
 }
 

@@ -18,58 +18,79 @@ using pg::Tx;
 const std::string kSeriesColumns = "s.id, s.metric_name, s.labels, s.first_seen, s.last_seen";
 
 const std::string kListSeries = "select " + kSeriesColumns +
-                                " from sensus.series s where s.tenant_id = $1::int and s.id > $2::int and ($3::text = '' or s.metric_name = $3) "
+                                " from sensus.series s where s.tenant_id = $1::int and s.id > "
+                                "$2::int and ($3::text = '' or s.metric_name = $3) "
                                 "and " +
-                                matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
-// Series that ended long before the window would use the limit up. last_seen follows in steps of minutes, so the hour is ample.
-const std::string kRangeSeries = "select " + kSeriesColumns +
-                                 " from sensus.series s where s.tenant_id = $1::int and s.metric_name = $2 "
-                                 "and s.last_seen >= $3::timestamptz - interval '1 hour' and " +
-                                 matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
-const std::string kSeriesById = "select " + kSeriesColumns + " from sensus.series s where s.tenant_id = $1::int and s.id = any($2::int[]) order by s.id";
+                                matcher_condition("s.labels", 4) +
+                                " order by s.id limit $8::bigint";
+// Series that ended long before the window would use the limit up. last_seen follows in steps of
+// minutes, so the hour is ample.
+const std::string kRangeSeries =
+    "select " + kSeriesColumns +
+    " from sensus.series s where s.tenant_id = $1::int and s.metric_name = $2 "
+    "and s.last_seen >= $3::timestamptz - interval '1 hour' and " +
+    matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
+const std::string kSeriesById =
+    "select " + kSeriesColumns +
+    " from sensus.series s where s.tenant_id = $1::int and s.id = any($2::int[]) order by s.id";
 
-/// The samples of some series in a window, each (series, time) once, the last write of it: $1 tenant, $2 series, $3 buckets, $4 from
-/// (inclusive), $5 to (exclusive). Partitions are chosen by t_min (a row never spans a day), rows by bucket and t_max.
+/// The samples of some series in a window, each (series, time) once, the last write of it: $1
+/// tenant, $2 series, $3 buckets, $4 from (inclusive), $5 to (exclusive). Partitions are chosen by
+/// t_min (a row never spans a day), rows by bucket and t_max.
 const std::string kWindow =
     "select distinct on (u.series, u.time) u.series, u.time, u.value from sensus.sample_batches b "
-    "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, n) "
+    "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, "
+    "n) "
     "where b.tenant_id = $1::int and b.bucket = any($3::smallint[]) "
-    "and b.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and b.t_min < $5::timestamptz and b.t_max >= $4::timestamptz "
+    "and b.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and b.t_min < $5::timestamptz and "
+    "b.t_max >= $4::timestamptz "
     "and u.series = any($2::int[]) and u.time >= $4::timestamptz and u.time < $5::timestamptz "
     "order by u.series, u.time, b.written_at desc, u.n desc";
 
 std::string steps_of_window(const std::string& aggregate, const std::string& origin) {
-  return "select w.series, date_bin(make_interval(secs => $6::float8), w.time, " + origin + ") as step, " + aggregate + " from (" + kWindow +
-         ") w group by 1, 2 order by 1, 2";
+  return "select w.series, date_bin(make_interval(secs => $6::float8), w.time, " + origin +
+         ") as step, " + aggregate + " from (" + kWindow + ") w group by 1, 2 order by 1, 2";
 }
 
 // One statement an aggregation, made at start: no input is ever part of a statement.
 const std::array<std::string, 4> kRange{
-    steps_of_window("min(w.value)", "$4::timestamptz"), steps_of_window("max(w.value)", "$4::timestamptz"),
-    steps_of_window("avg(w.value)", "$4::timestamptz"), steps_of_window("(array_agg(w.value order by w.time desc))[1]", "$4::timestamptz")};
+    steps_of_window("min(w.value)", "$4::timestamptz"),
+    steps_of_window("max(w.value)", "$4::timestamptz"),
+    steps_of_window("avg(w.value)", "$4::timestamptz"),
+    steps_of_window("(array_agg(w.value order by w.time desc))[1]", "$4::timestamptz")};
 // Analysis steps begin at multiples of the step since 1970.
-const std::string kStepMeans = steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'");
+const std::string kStepMeans =
+    steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'");
 
-const std::string& range_statement(Aggregation aggregation) { return kRange.at(static_cast<std::size_t>(aggregation)); }
+const std::string& range_statement(Aggregation aggregation) {
+  return kRange.at(static_cast<std::size_t>(aggregation));
+}
 
 constexpr std::string_view kRecent =
-    "select w.series, w.time, w.value from (select distinct on (u.series, u.time) u.series, u.time, u.value from sensus.sample_batches b "
-    "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, n) "
-    "where b.tenant_id = $1::int and b.bucket = any(select generate_series(0, $4::int - 1)::smallint) "
-    "and b.t_min >= date_trunc('day', $2::timestamptz, 'UTC') and b.t_max >= $2::timestamptz and u.time >= $2::timestamptz "
-    "order by u.series, u.time, b.written_at desc, u.n desc) w order by w.time, w.series limit $3::bigint";
+    "select w.series, w.time, w.value from (select distinct on (u.series, u.time) u.series, "
+    "u.time, u.value from sensus.sample_batches b "
+    "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, "
+    "n) "
+    "where b.tenant_id = $1::int and b.bucket = any(select generate_series(0, $4::int - "
+    "1)::smallint) "
+    "and b.t_min >= date_trunc('day', $2::timestamptz, 'UTC') and b.t_max >= $2::timestamptz and "
+    "u.time >= $2::timestamptz "
+    "order by u.series, u.time, b.written_at desc, u.n desc) w order by w.time, w.series limit "
+    "$3::bigint";
 
 // The newest entry of each bucket's index: no bucket has to be read.
 constexpr std::string_view kNewest =
-    "select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross join lateral (select b.t_max from sensus.sample_batches b "
-    "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint order by b.t_max desc limit 1) x";
+    "select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross join lateral (select "
+    "b.t_max from sensus.sample_batches b "
+    "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint order by b.t_max desc limit 1) "
+    "x";
 
 std::vector<SeriesInfo> read_series(const Rows& rows) {
   std::vector<SeriesInfo> series;
   series.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    series.push_back({static_cast<SeriesId>(rows.integer(i, 0)), std::string(rows.text(i, 1)), read_labels(rows, i, 2), rows.time(i, 3),
-                      rows.time(i, 4)});
+    series.push_back({static_cast<SeriesId>(rows.integer(i, 0)), std::string(rows.text(i, 1)),
+                      read_labels(rows, i, 2), rows.time(i, 3), rows.time(i, 4)});
   }
   return series;
 }
@@ -85,17 +106,23 @@ std::vector<SeriesInfo> load_range_series(Tx& tx, TenantId tenant, const RangeQu
   Params params;
   params.integer(tenant).text(query.metric_name).time(query.from);
   add_matchers(params, query.matchers);
-  return read_series(tx.exec(kRangeSeries, params.integer(static_cast<std::int64_t>(query.series_max))));
+  return read_series(
+      tx.exec(kRangeSeries, params.integer(static_cast<std::int64_t>(query.series_max))));
 }
 
-Params window_params(TenantId tenant, const std::vector<SeriesId>& series, Timestamp from, Timestamp to) {
+Params window_params(TenantId tenant, const std::vector<SeriesId>& series, Timestamp from,
+                     Timestamp to) {
   const std::vector<std::int64_t> ids(series.begin(), series.end());
   std::set<std::int64_t> buckets;
   for (const SeriesId id : series) {
     buckets.insert(bucket_of(id));
   }
   Params params;
-  params.integer(tenant).integers(ids).integers({buckets.begin(), buckets.end()}).time(from).time(to);
+  params.integer(tenant)
+      .integers(ids)
+      .integers({buckets.begin(), buckets.end()})
+      .time(from)
+      .time(to);
   return params;
 }
 
@@ -103,7 +130,8 @@ Params window_params(TenantId tenant, const std::vector<SeriesId>& series, Times
 template <class Append>
 void read_points(const Rows& rows, Append append) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    append(static_cast<SeriesId>(rows.integer(i, 0)), model::Sample{rows.time(i, 1), rows.number(i, 2)});
+    append(static_cast<SeriesId>(rows.integer(i, 0)),
+           model::Sample{rows.time(i, 1), rows.number(i, 2)});
   }
 }
 
@@ -117,10 +145,12 @@ Result<> check_range(const RangeQuery& query) {
   if (query.step <= 0ms) {
     return make_error(Errc::invalid_input, "step must be longer than nothing", "step");
   }
-  const auto steps = (query.to - query.from + query.step - std::chrono::microseconds{1}) / query.step;
+  const auto steps =
+      (query.to - query.from + query.step - std::chrono::microseconds{1}) / query.step;
   if (static_cast<std::size_t>(steps) > query.points_max) {
     return make_error(Errc::invalid_input,
-                      "the window has " + std::to_string(steps) + " steps, at most " + std::to_string(query.points_max) +
+                      "the window has " + std::to_string(steps) + " steps, at most " +
+                          std::to_string(query.points_max) +
                           " are allowed: ask for a longer step or a shorter window",
                       "step");
   }
@@ -140,7 +170,8 @@ Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const Range
   Params params = window_params(tenant, ids, query.from, query.to);
   params.number(std::chrono::duration<double>(query.step).count());
   auto at = found.begin();  // Both run by ascending id.
-  read_points(tx.exec(range_statement(query.aggregation), params), [&](SeriesId id, model::Sample sample) {
+  read_points(tx.exec(range_statement(query.aggregation), params), [&](SeriesId id,
+                                                                       model::Sample sample) {
     at = std::find_if(at, found.end(), [id](const RangeSeries& s) { return s.series.id == id; });
     at->points.push_back(sample);
   });
@@ -151,34 +182,44 @@ class PgSampleStore final : public SampleStore {
  public:
   explicit PgSampleStore(pg::Database& database) : database_(database) {}
 
-  runtime::Async<std::vector<SeriesInfo>> list_series(Deadline deadline, TenantId tenant, SeriesQuery query) override {
+  runtime::Async<std::vector<SeriesInfo>> list_series(Deadline deadline, TenantId tenant,
+                                                      SeriesQuery query) override {
     using Series = std::vector<SeriesInfo>;
-    std::function<Result<Series>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Series> { return load_series(tx, tenant, query); };
-    auto series = co_await database_.transact<Series>(deadline, Access::read_only, std::move(job));
-    co_return series;
-  }
-
-  runtime::Async<std::vector<SeriesInfo>> series_by_id(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) override {
-    using Series = std::vector<SeriesInfo>;
-    std::function<Result<Series>(Tx&)> job = [tenant, ids](Tx& tx) -> Result<Series> {
-      return read_series(tx.exec(kSeriesById, Params().integer(tenant).integers({ids.begin(), ids.end()})));
+    std::function<Result<Series>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Series> {
+      return load_series(tx, tenant, query);
     };
     auto series = co_await database_.transact<Series>(deadline, Access::read_only, std::move(job));
     co_return series;
   }
 
-  runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) override {
+  runtime::Async<std::vector<SeriesInfo>> series_by_id(Deadline deadline, TenantId tenant,
+                                                       std::vector<SeriesId> ids) override {
+    using Series = std::vector<SeriesInfo>;
+    std::function<Result<Series>(Tx&)> job = [tenant, ids](Tx& tx) -> Result<Series> {
+      return read_series(
+          tx.exec(kSeriesById, Params().integer(tenant).integers({ids.begin(), ids.end()})));
+    };
+    auto series = co_await database_.transact<Series>(deadline, Access::read_only, std::move(job));
+    co_return series;
+  }
+
+  runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant,
+                                                       RangeQuery query) override {
     using Ranges = std::vector<RangeSeries>;
     if (Result<> checked = check_range(query); !checked) {
       co_return checked.error();
     }
-    std::function<Result<Ranges>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Ranges> { return load_range(tx, tenant, query); };
+    std::function<Result<Ranges>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Ranges> {
+      return load_range(tx, tenant, query);
+    };
     auto ranges = co_await database_.transact<Ranges>(deadline, Access::read_only, std::move(job));
     co_return ranges;
   }
 
-  runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids, Timestamp from,
-                                                    Timestamp to, std::chrono::seconds step) override {
+  runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant,
+                                                    std::vector<SeriesId> ids, Timestamp from,
+                                                    Timestamp to,
+                                                    std::chrono::seconds step) override {
     using Means = std::vector<StepMeans>;
     std::function<Result<Means>(Tx&)> job = [=](Tx& tx) -> Result<Means> {
       Means means;
@@ -199,20 +240,27 @@ class PgSampleStore final : public SampleStore {
     co_return means;
   }
 
-  runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, std::size_t limit) override {
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant,
+                                                        Timestamp from,
+                                                        std::size_t limit) override {
     using Samples = std::vector<RawSample>;
     std::function<Result<Samples>(Tx&)> job = [tenant, from, limit](Tx& tx) -> Result<Samples> {
       Samples samples;
       const auto count = static_cast<std::int64_t>(limit);
-      read_points(tx.exec(kRecent, Params().integer(tenant).time(from).integer(count).integer(kBuckets)),
-                  [&](SeriesId id, model::Sample sample) { samples.push_back({id, sample}); });
+      read_points(
+          tx.exec(kRecent, Params().integer(tenant).time(from).integer(count).integer(kBuckets)),
+          [&](SeriesId id, model::Sample sample) {
+            samples.push_back({id, sample});
+          });
       return samples;
     };
-    auto samples = co_await database_.transact<Samples>(deadline, Access::read_only, std::move(job));
+    auto samples =
+        co_await database_.transact<Samples>(deadline, Access::read_only, std::move(job));
     co_return samples;
   }
 
-  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) override {
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline,
+                                                         TenantId tenant) override {
     using Newest = std::optional<Timestamp>;
     std::function<Result<Newest>(Tx&)> job = [tenant](Tx& tx) -> Result<Newest> {
       return tx.exec(kNewest, Params().integer(tenant).integer(kBuckets)).time_or_null(0, 0);
@@ -227,6 +275,8 @@ class PgSampleStore final : public SampleStore {
 
 }  // namespace
 
-std::unique_ptr<SampleStore> make_sample_store(pg::Database& database) { return std::make_unique<PgSampleStore>(database); }
+std::unique_ptr<SampleStore> make_sample_store(pg::Database& database) {
+  return std::make_unique<PgSampleStore>(database);
+}
 
 }  // namespace sensus::storage

@@ -10,8 +10,9 @@
 
 namespace sensus::storage {
 
-/// A condition on a jsonb column of labels that takes the four parameters from $`first` on, as `add_matchers` appends them. Text
-/// for statements that are put together once, at start; holds no input.
+/// A condition on a jsonb column of labels that takes the four parameters from $`first` on, as
+/// `add_matchers` appends them. Text for statements that are put together once, at start; holds no
+/// input.
 [[nodiscard]] std::string matcher_condition(const std::string& column, int first);
 void add_matchers(pg::Params& params, const std::vector<model::Matcher>& matchers);
 
@@ -19,14 +20,16 @@ void add_matchers(pg::Params& params, const std::vector<model::Matcher>& matcher
 [[nodiscard]] model::Labels read_labels(const pg::Rows& rows, std::size_t row, std::size_t column);
 
 [[nodiscard]] std::vector<std::uint8_t> to_bytes(const model::LabelsHash& hash);
-[[nodiscard]] model::LabelsHash read_hash(const pg::Rows& rows, std::size_t row, std::size_t column);
+[[nodiscard]] model::LabelsHash read_hash(const pg::Rows& rows, std::size_t row,
+                                          std::size_t column);
 
 /// Adds (time, id) of the page before, or two NULLs.
 void add_page_key(pg::Params& params, const std::optional<model::PageKey>& after);
 
 /// Inserts events into the outbox, in order.
 void store_events(pg::Tx& tx, TenantId tenant, const std::vector<model::NewEvent>& events);
-/// Deletes outbox rows whose effect is in this transaction. Ids are put in order first, so that two of these cannot deadlock.
+/// Deletes outbox rows whose effect is in this transaction. Ids are put in order first, so that two
+/// of these cannot deadlock.
 void finish_events(pg::Tx& tx, std::vector<EventId> ids);
 
 /// Turns limit + 1 rows that were read into a page of at most `limit`.

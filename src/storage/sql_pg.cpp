@@ -9,9 +9,12 @@ namespace sensus::storage {
 
 std::string matcher_condition(const std::string& column, int first) {
   const auto p = [first](int n) { return "$" + std::to_string(first + n); };
-  // What a label index can answer goes into the containment; the rest is tested row by row. A missing label is "".
-  return column + " @> " + p(0) + "::jsonb and not exists (select from unnest(" + p(1) + "::text[], " + p(2) + "::text[], " + p(3) +
-         "::int[]) m(name, value, equal) where (coalesce(" + column + " ->> m.name, '') = m.value) <> (m.equal = 1))";
+  // What a label index can answer goes into the containment; the rest is tested row by row. A
+  // missing label is "".
+  return column + " @> " + p(0) + "::jsonb and not exists (select from unnest(" + p(1) +
+         "::text[], " + p(2) + "::text[], " + p(3) +
+         "::int[]) m(name, value, equal) where (coalesce(" + column +
+         " ->> m.name, '') = m.value) <> (m.equal = 1))";
 }
 
 void add_matchers(pg::Params& params, const std::vector<model::Matcher>& matchers) {
@@ -76,7 +79,8 @@ void store_events(pg::Tx& tx, TenantId tenant, const std::vector<model::NewEvent
   }
   (void)tx.exec(
       "insert into sensus.outbox (tenant_id, topic, type, payload) "
-      "select $1::int, e.topic, e.type, e.payload from unnest($2::text[], $3::text[], $4::text[]) e(topic, type, payload)",
+      "select $1::int, e.topic, e.type, e.payload from unnest($2::text[], $3::text[], $4::text[]) "
+      "e(topic, type, payload)",
       pg::Params().integer(tenant).texts(topics).texts(types).texts(payloads));
 }
 
@@ -86,7 +90,8 @@ void finish_events(pg::Tx& tx, std::vector<EventId> ids) {
     return;
   }
   (void)tx.exec(
-      "delete from sensus.outbox o using (select tenant_id, id from sensus.outbox where id = any($1::bigint[]) order by id for update) d "
+      "delete from sensus.outbox o using (select tenant_id, id from sensus.outbox where id = "
+      "any($1::bigint[]) order by id for update) d "
       "where o.tenant_id = d.tenant_id and o.id = d.id",
       pg::Params().integers(ids));
 }

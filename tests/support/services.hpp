@@ -16,8 +16,8 @@ namespace sensus::test {
 /// Rows of text; NULL reads as "NULL".
 using TextRows = std::vector<std::vector<std::string>>;
 
-/// A connection of the superuser, for what a test must do or see behind the code's back. Throws std::runtime_error with the
-/// server's message. One thread.
+/// A connection of the superuser, for what a test must do or see behind the code's back. Throws
+/// std::runtime_error with the server's message. One thread.
 class AdminConnection {
  public:
   AdminConnection(const std::filesystem::path& socket_directory, const std::string& database);
@@ -32,7 +32,8 @@ class AdminConnection {
   std::unique_ptr<pg_conn, Close> connection_;
 };
 
-/// A migrated database of its own on the shared cluster, dropped (with its sessions) by the destructor.
+/// A migrated database of its own on the shared cluster, dropped (with its sessions) by the
+/// destructor.
 class TestDatabase {
  public:
   TestDatabase();
@@ -64,7 +65,8 @@ class TestDatabase {
 /// "t<pid>.<n>.<random>:", never the same twice.
 [[nodiscard]] std::string unique_prefix();
 
-/// A PostgreSQL cluster that a test may stop and kill. Holds the migrated database "sensus". Started by the constructor.
+/// A PostgreSQL cluster that a test may stop and kill. Holds the migrated database "sensus".
+/// Started by the constructor.
 class PrivatePostgres {
  public:
   PrivatePostgres();
@@ -87,7 +89,8 @@ class PrivatePostgres {
   std::filesystem::path directory_;
 };
 
-/// A Redis server that a test may stop, kill and configure. Started by the constructor; keeps nothing over a restart.
+/// A Redis server that a test may stop, kill and configure. Started by the constructor; keeps
+/// nothing over a restart.
 class PrivateRedis {
  public:
   PrivateRedis();

@@ -9,8 +9,9 @@
 
 namespace sensus::pg {
 
-/// Rows in PostgreSQL's binary COPY format, built in memory. Fields must follow the column list and types of the statement that
-/// they are sent with; a mismatch is refused by the server. Pure; any thread.
+/// Rows in PostgreSQL's binary COPY format, built in memory. Fields must follow the column list and
+/// types of the statement that they are sent with; a mismatch is refused by the server. Pure; any
+/// thread.
 class CopyBuffer {
  public:
   CopyBuffer();
@@ -25,7 +26,8 @@ class CopyBuffer {
   void bytes(std::span<const std::uint8_t> value);
   void time(Timestamp value);
   void null();
-  /// One-dimensional arrays without NULLs: `begin_array` for so many elements, then each of them by the method of its type.
+  /// One-dimensional arrays without NULLs: `begin_array` for so many elements, then each of them by
+  /// the method of its type.
   void begin_int32_array(std::size_t count);
   void begin_time_array(std::size_t count);
   void begin_number_array(std::size_t count);

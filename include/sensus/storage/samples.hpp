@@ -70,13 +70,13 @@ struct RangeQuery {
   Timestamp to;    ///< Exclusive.
   std::chrono::milliseconds step{60'000};
   Aggregation aggregation = Aggregation::avg;
-  std::size_t series_max = 100;
+  std::size_t series_max = 100;  ///< The first so many by id.
   std::size_t points_max = 11'000;  ///< A series; more steps than this is invalid_input.
 };
 
 struct RangeSeries {
   SeriesInfo series;
-  std::vector<model::Sample> points;  ///< One a step that has samples; time = start of the step.
+  std::vector<model::Sample> points;  ///< One a step that has samples; time = start of the step; steps begin at `from`.
 };
 
 /// Reads of samples. **Threading**: reactor. Duplicate (series, time): the last write wins.
@@ -88,14 +88,15 @@ class SampleStore {
   /// The first series_max series by id, of those that had samples since an hour before `from`; one without samples in the window
   /// comes without points, so that as many series as series_max tell of more.
   [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) = 0;
-  /// Step means of one or more series in [from, to), oldest first: what detectors learn from.
+  /// Step means of one or more series in [from, to), oldest first: what detectors learn from. Steps begin at multiples of `step`
+  /// since 1970.
   struct StepMeans {
     SeriesId series = 0;
     std::vector<model::Sample> points;
   };
   [[nodiscard]] virtual runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids,
                                                                          Timestamp from, Timestamp to, std::chrono::seconds step) = 0;
-  /// Raw samples committed in [from, now), any series, oldest first, at most `limit`: to rebuild open steps after a crash.
+  /// Raw samples with a time of `from` or later, any series, oldest first, at most `limit`: to rebuild open steps after a crash.
   struct RawSample {
     SeriesId series = 0;
     model::Sample sample;

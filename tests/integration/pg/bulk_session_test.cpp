@@ -14,8 +14,10 @@ constexpr std::string_view kCopy =
 struct BulkSessionTest : testing::Test {
   BulkSessionTest() : db(false) {
     db.admin(
-        "create table public.t (a smallint, b int, c bigint, d float8, e text, f jsonb, g bytea, h timestamptz, i int[], "
-        "j timestamptz[], k float8[]); grant all on public.t to public; create table public.u (n int); grant all on public.u to public");
+        "create table public.t (a smallint, b int, c bigint, d float8, e text, f jsonb, g bytea, h "
+        "timestamptz, i int[], "
+        "j timestamptz[], k float8[]); grant all on public.t to public; create table public.u (n "
+        "int); grant all on public.u to public");
   }
   static pg::CopyBuffer row(std::int32_t b) {
     pg::CopyBuffer copy;
@@ -53,13 +55,15 @@ TEST_F(BulkSessionTest, CopiesEveryType) {
   };
   ASSERT_TRUE(session.write_blocking(Deadline::after(5s), job).has_value());
   EXPECT_EQ(db.admin("select * from public.t"),
-            (TextRows{{"-1", "7", "1099511627776", "0.5", "tab\t", R"({"k": "v"})", "\\x00ff", "1970-01-01 00:00:00.000001+00",
-                       "{1,2}", "{\"1970-01-01 00:00:00+00\"}", "{-2.5}"}}));
+            (TextRows{{"-1", "7", "1099511627776", "0.5", "tab\t", R"({"k": "v"})", "\\x00ff",
+                       "1970-01-01 00:00:00.000001+00", "{1,2}", "{\"1970-01-01 00:00:00+00\"}",
+                       "{-2.5}"}}));
 }
 
 TEST_F(BulkSessionTest, StatementsAndCopiesCommitTogether) {
   const pg::BulkSession::Job job = [](pg::BulkTx& tx) -> Result<> {
-    const pg::Rows rows = tx.exec("insert into public.u values ($1::int) returning n + 1", pg::Params().integer(4));
+    const pg::Rows rows =
+        tx.exec("insert into public.u values ($1::int) returning n + 1", pg::Params().integer(4));
     pg::CopyBuffer second;
     append(second, static_cast<std::int32_t>(rows.integer(0, 0)));
     tx.copy(kCopy, row(1));
@@ -150,7 +154,10 @@ TEST_F(BulkSessionTest, CancelFromAnotherThreadEndsARunningWrite) {
   };
   Result<> result;
   std::thread writer([&] { result = session.write_blocking(Deadline::after(30s), fine); });
-    while (db.admin_value("select count(*) from pg_locks where not granted and relation = 'public.t'::regclass") == "0") {
+  while (
+      db.admin_value(
+          "select count(*) from pg_locks where not granted and relation = 'public.t'::regclass") ==
+      "0") {
     std::this_thread::yield();
   }
   session.cancel();
@@ -165,7 +172,8 @@ TEST_F(BulkSessionTest, ACommitWithoutAnAnswerIsInDoubt) {
   db.admin(
       "create function public.cut() returns trigger language plpgsql security definer as "
       "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;"
-      "create constraint trigger cut after insert on public.t deferrable initially deferred for each row execute function public.cut()");
+      "create constraint trigger cut after insert on public.t deferrable initially deferred for "
+      "each row execute function public.cut()");
   const pg::BulkSession::Job fine = [](pg::BulkTx& tx) -> Result<> {
     tx.copy(kCopy, row(1));
     return {};

@@ -13,11 +13,15 @@
 
 namespace sensus::test {
 
-inline Deadline soon(std::chrono::milliseconds within = std::chrono::seconds{10}) { return Deadline::after(within); }
+inline Deadline soon(std::chrono::milliseconds within = std::chrono::seconds{10}) {
+  return Deadline::after(within);
+}
 
-/// A reactor-bound Database over a database of the test's own. Make it inside the coroutine, which gives the executor.
+/// A reactor-bound Database over a database of the test's own. Make it inside the coroutine, which
+/// gives the executor.
 struct OpenDatabase {
-  OpenDatabase(runtime::Executor executor, pg::Options options) : database(std::move(executor), std::move(options), telemetry::Log(), metrics) {}
+  OpenDatabase(runtime::Executor executor, pg::Options options)
+      : database(std::move(executor), std::move(options), telemetry::Log(), metrics) {}
   telemetry::Metrics metrics;
   pg::Database database;
 
@@ -29,10 +33,13 @@ struct OpenDatabase {
   }
 };
 
-/// Runs statements without parameters in one transaction; the value of the last one's first cell, or "". GCC 12 cannot compile a
-/// braced list inside a co_await expression: name it on the line above.
-inline runtime::Async<std::string> run_all(pg::Database& database, Deadline deadline, std::vector<std::string> statements) {
-  std::function<Result<std::string>(pg::Tx&)> job = [statements = std::move(statements)](pg::Tx& tx) -> Result<std::string> {
+/// Runs statements without parameters in one transaction; the value of the last one's first cell,
+/// or "". GCC 12 cannot compile a braced list inside a co_await expression: name it on the line
+/// above.
+inline runtime::Async<std::string> run_all(pg::Database& database, Deadline deadline,
+                                           std::vector<std::string> statements) {
+  std::function<Result<std::string>(pg::Tx&)> job =
+      [statements = std::move(statements)](pg::Tx& tx) -> Result<std::string> {
     std::string value;
     for (const std::string& sql : statements) {
       const pg::Rows rows = tx.exec(sql);
@@ -40,11 +47,13 @@ inline runtime::Async<std::string> run_all(pg::Database& database, Deadline dead
     }
     return value;
   };
-  auto result = co_await database.transact<std::string>(deadline, pg::Access::read_write, std::move(job));
+  auto result =
+      co_await database.transact<std::string>(deadline, pg::Access::read_write, std::move(job));
   co_return result;
 }
 
-inline runtime::Async<std::string> run_sql(pg::Database& database, Deadline deadline, std::string sql) {
+inline runtime::Async<std::string> run_sql(pg::Database& database, Deadline deadline,
+                                           std::string sql) {
   std::vector<std::string> statements(1, std::move(sql));
   auto result = co_await run_all(database, deadline, std::move(statements));
   co_return result;

@@ -28,12 +28,24 @@ CORO_TEST(Database, RoundTripsEveryKindOfParameter) {
   std::function<Result<>(pg::Tx&)> job = [t](pg::Tx& tx) -> Result<> {
     const std::vector<std::uint8_t> raw{0, 1, 255, '"', '\\'};
     pg::Params params;
-    params.text("a'b\"\\ü").text_or_null(std::nullopt).integer(-5).number(0.1).boolean(true).bytes(raw).time(t).time_or_null(std::nullopt);
-    params.texts({"x,y", "", "NULL", "q\"\\"}).texts_or_null({std::nullopt, "z"}).integers({1, -2}).numbers({1.5, -std::numeric_limits<double>::infinity()});
+    params.text("a'b\"\\ü")
+        .text_or_null(std::nullopt)
+        .integer(-5)
+        .number(0.1)
+        .boolean(true)
+        .bytes(raw)
+        .time(t)
+        .time_or_null(std::nullopt);
+    params.texts({"x,y", "", "NULL", "q\"\\"})
+        .texts_or_null({std::nullopt, "z"})
+        .integers({1, -2})
+        .numbers({1.5, -std::numeric_limits<double>::infinity()});
     params.times({t}).times_or_null({std::nullopt, t}).byteas({raw, {}});
     const pg::Rows rows = tx.exec(
-        "select $1::text, $2::text, $3::bigint, $4::float8, $5::bool, $6::bytea, $7::timestamptz, $8::timestamptz, "
-        "($9::text[])[1], ($9::text[])[4], ($10::text[])[1], ($11::bigint[])[2], ($12::float8[])[2], ($13::timestamptz[])[1], "
+        "select $1::text, $2::text, $3::bigint, $4::float8, $5::bool, $6::bytea, $7::timestamptz, "
+        "$8::timestamptz, "
+        "($9::text[])[1], ($9::text[])[4], ($10::text[])[1], ($11::bigint[])[2], "
+        "($12::float8[])[2], ($13::timestamptz[])[1], "
         "($14::timestamptz[])[1], ($15::bytea[])[1], array_length($9::text[], 1), ($9::text[])[3]",
         params);
     EXPECT_EQ(rows.text(0, 0), "a'b\"\\ü");
@@ -64,7 +76,9 @@ CORO_TEST(Database, RoundTripsEveryKindOfParameter) {
 
 CORO_TEST(Database, CommitsValuesAndRollsBackErrorsAndExceptions) {
   TestDatabase db(false);
-  db.admin("create table t (n int primary key); grant all on t to public; grant all on schema public to public");
+  db.admin(
+      "create table t (n int primary key); grant all on t to public; grant all on schema public to "
+      "public");
   auto executor = co_await this_executor();
   OpenDatabase open(executor, db.owner_options());
   auto stored = co_await run_sql(open.database, soon(), "insert into t values (1)");
@@ -73,14 +87,16 @@ CORO_TEST(Database, CommitsValuesAndRollsBackErrorsAndExceptions) {
     (void)tx.exec("insert into t values (2)");
     return make_error(Errc::not_found, "no");
   };
-  auto refused = co_await open.database.transact<void>(soon(), pg::Access::read_write, std::move(refuses));
+  auto refused =
+      co_await open.database.transact<void>(soon(), pg::Access::read_write, std::move(refuses));
   CO_ASSERT_TRUE(!refused);
   EXPECT_EQ(refused.error().code, Errc::not_found);
   std::function<Result<>(pg::Tx&)> throws = [](pg::Tx& tx) -> Result<> {
     (void)tx.exec("insert into t values (3)");
     throw std::runtime_error("bug");
   };
-  auto thrown = co_await open.database.transact<void>(soon(), pg::Access::read_write, std::move(throws));
+  auto thrown =
+      co_await open.database.transact<void>(soon(), pg::Access::read_write, std::move(throws));
   CO_ASSERT_TRUE(!thrown);
   EXPECT_EQ(thrown.error().code, Errc::internal);
   EXPECT_EQ(db.admin_value("select string_agg(n::text, ',') from t"), "1");
@@ -93,17 +109,23 @@ struct Classified {
 
 CORO_TEST(Database, ClassifiesFailuresBySqlstateAndKeepsWorking) {
   TestDatabase db(false);
-  db.admin("create table t (n int primary key check (n < 100)); insert into t values (1); grant all on t to public");
+  db.admin(
+      "create table t (n int primary key check (n < 100)); insert into t values (1); grant all on "
+      "t to public");
   auto executor = co_await this_executor();
   OpenDatabase open(executor, db.owner_options());
   const std::vector<Classified> cases{
-      {"insert into t values (1)", Errc::already_exists},     {"insert into t values (100)", Errc::invalid_input},
-      {"select 'x'::int", Errc::invalid_input},               {"select 1/0", Errc::invalid_input},
-      {"select * from missing", Errc::internal},              {"select pg_read_file('x')", Errc::internal},
-                  {"select pg_sleep(10)", Errc::timeout},
+      {"insert into t values (1)", Errc::already_exists},
+      {"insert into t values (100)", Errc::invalid_input},
+      {"select 'x'::int", Errc::invalid_input},
+      {"select 1/0", Errc::invalid_input},
+      {"select * from missing", Errc::internal},
+      {"select pg_read_file('x')", Errc::internal},
+      {"select pg_sleep(10)", Errc::timeout},
       {"do $$ begin raise exception using errcode = '55P03'; end $$", Errc::timeout},
       {"do $$ begin raise exception using errcode = '53100'; end $$", Errc::unavailable},
-      {"selec", Errc::internal},                              {"do $$ begin raise exception 'x'; end $$", Errc::internal},
+      {"selec", Errc::internal},
+      {"do $$ begin raise exception 'x'; end $$", Errc::internal},
       {"do $$ begin raise exception using errcode = '40001'; end $$", Errc::unavailable},
   };
   for (const Classified& c : cases) {
@@ -117,7 +139,8 @@ CORO_TEST(Database, ClassifiesFailuresBySqlstateAndKeepsWorking) {
     CO_ASSERT_OK(after);
     EXPECT_EQ(*after, "7");
   }
-  EXPECT_EQ(open.metric("sensus_pg_retries_total{reason=\"conflict\"}"), 3) << "40001 is tried again three times";
+  EXPECT_EQ(open.metric("sensus_pg_retries_total{reason=\"conflict\"}"), 3)
+      << "40001 is tried again three times";
   EXPECT_GE(open.metric("sensus_pg_errors_total{class=\"timeout\"}"), 2);
   EXPECT_EQ(open.metric("sensus_pg_retries_total{reason=\"session_lost\"}"), 1) << "of 53100 alone";
 }

@@ -32,15 +32,17 @@ CORO_TEST(DatabaseFaults, ATerminatedIdleSessionIsReplacedWithoutAnError) {
 CORO_TEST(DatabaseFaults, ASessionLostInMidTransactionIsRunAgainOnce) {
   TestDatabase db(false);
   db.admin(
-      "create sequence tries; grant all on sequence tries to public; create table t (n int); grant all on t to public;"
-      "create function cut() returns text language sql security definer as 'select pg_terminate_backend(pg_backend_pid())::text'");
+      "create sequence tries; grant all on sequence tries to public; create table t (n int); grant "
+      "all on t to public;"
+      "create function cut() returns text language sql security definer as 'select "
+      "pg_terminate_backend(pg_backend_pid())::text'");
   auto executor = co_await this_executor();
   OpenDatabase open(executor, db.owner_options());
   // Sequences are not rolled back: only the first run kills its own session.
-  std::vector<std::string> script_1{"insert into t values (1)",
-       "select case when nextval('tries') = 1 then cut() else 'second' end"};
-  auto result = co_await run_all(
-      open.database, soon(), std::move(script_1));
+  std::vector<std::string> script_1{
+      "insert into t values (1)",
+      "select case when nextval('tries') = 1 then cut() else 'second' end"};
+  auto result = co_await run_all(open.database, soon(), std::move(script_1));
   CO_ASSERT_OK(result);
   EXPECT_EQ(*result, "second");
   EXPECT_EQ(db.admin_value("select count(*) from t"), "1") << "the first run left nothing";
@@ -49,7 +51,9 @@ CORO_TEST(DatabaseFaults, ASessionLostInMidTransactionIsRunAgainOnce) {
 
 CORO_TEST(DatabaseFaults, DeadlocksAreRetriedAndBothCommit) {
   TestDatabase db(false);
-  db.admin("create table t (n int primary key, hits int); insert into t values (1, 0), (2, 0); grant all on t to public");
+  db.admin(
+      "create table t (n int primary key, hits int); insert into t values (1, 0), (2, 0); grant "
+      "all on t to public");
   auto executor = co_await this_executor();
   pg::Options options = db.owner_options();
   options.url += " options='-c role=sensus_owner -c deadlock_timeout=50ms'";
@@ -100,7 +104,8 @@ CORO_TEST(DatabaseFaults, SeveralStatementsTogetherDoNotOutliveTheDeadline) {
   pg::Options options = db.owner_options();
   options.sessions = 1;
   OpenDatabase open(executor, options);
-  std::vector<std::string> script_5{"select pg_sleep(0.3)", "select pg_sleep(0.3)", "select pg_sleep(0.3)"};
+  std::vector<std::string> script_5{"select pg_sleep(0.3)", "select pg_sleep(0.3)",
+                                    "select pg_sleep(0.3)"};
   auto late = co_await run_all(open.database, soon(400ms), std::move(script_5));
   CO_ASSERT_TRUE(!late);
   EXPECT_EQ(late.error().code, Errc::timeout);
@@ -158,10 +163,12 @@ CORO_TEST(DatabaseFaults, AServerThatTurnsReadOnlyIsLeftAndTakenUpAgain) {
   CO_ASSERT_OK(before);
   server.admin().exec("alter system set default_transaction_read_only = on");
   server.admin().exec("select pg_reload_conf()");
-  server.admin().exec("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sensus'");
+  server.admin().exec(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sensus'");
   auto down = co_await run_sql(open.database, soon(), "insert into t values (2)");
   CO_ASSERT_TRUE(!down);
-  EXPECT_EQ(down.error().code, Errc::unavailable) << "target_session_attrs=read-write refuses such a server";
+  EXPECT_EQ(down.error().code, Errc::unavailable)
+      << "target_session_attrs=read-write refuses such a server";
   AdminConnection admin = server.admin();
   admin.exec("set default_transaction_read_only = off");
   admin.exec("alter system reset default_transaction_read_only");
@@ -177,7 +184,8 @@ CORO_TEST(DatabaseFaults, ACommitWithoutAnAnswerIsInDoubt) {
       "create table t (n int); grant all on t to public;"
       "create function cut() returns trigger language plpgsql security definer as "
       "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;"
-      "create constraint trigger cut after insert on t deferrable initially deferred for each row execute function cut()");
+      "create constraint trigger cut after insert on t deferrable initially deferred for each row "
+      "execute function cut()");
   auto executor = co_await this_executor();
   OpenDatabase open(executor, db.owner_options());
   auto result = co_await run_sql(open.database, soon(), "insert into t values (1)");

@@ -8,8 +8,9 @@
 namespace sensus::test {
 namespace {
 
-const std::vector<pg::Migration> kTwo{{1, "first", "create table a (n int); create table b (n int)"},
-                                      {2, "second", "alter table a add column m int"}};
+const std::vector<pg::Migration> kTwo{
+    {1, "first", "create table a (n int); create table b (n int)"},
+    {2, "second", "alter table a add column m int"}};
 const telemetry::Log kSilent;
 
 TEST(Migrate, AppliesWhatIsMissingAndRecordsIt) {
@@ -18,10 +19,14 @@ TEST(Migrate, AppliesWhatIsMissingAndRecordsIt) {
   ASSERT_EQ(pg::migrate_blocking(db.owner_options(), one, kSilent).value(), 1);
   EXPECT_TRUE(pg::check_schema_blocking(db.options(), 1).has_value());
   ASSERT_EQ(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).value(), 2);
-  ASSERT_EQ(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).value(), 2) << "repeating changes nothing";
-  EXPECT_EQ(db.admin_value("select string_agg(version || ' ' || name, ', ' order by version) from sensus.schema_migrations"),
+  ASSERT_EQ(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).value(), 2)
+      << "repeating changes nothing";
+  EXPECT_EQ(db.admin_value("select string_agg(version || ' ' || name, ', ' order by version) from "
+                           "sensus.schema_migrations"),
             "1 first, 2 second");
-  EXPECT_EQ(db.admin_value("select tableowner from pg_tables where schemaname = 'sensus' and tablename = 'a'"), "sensus_owner");
+  EXPECT_EQ(db.admin_value(
+                "select tableowner from pg_tables where schemaname = 'sensus' and tablename = 'a'"),
+            "sensus_owner");
   EXPECT_TRUE(pg::check_schema_blocking(db.options(), 2).has_value());
 }
 
@@ -30,8 +35,11 @@ TEST(Migrate, AFailedMigrationLeavesNothingOfItself) {
   const std::vector<pg::Migration> broken{{1, "first", "create table a (n int); select 1/0"}};
   const auto failed = pg::migrate_blocking(db.owner_options(), broken, kSilent);
   ASSERT_FALSE(failed.has_value());
-  EXPECT_NE(failed.error().message.find("division by zero"), std::string::npos) << failed.error().message;
-  EXPECT_EQ(db.admin_value("select count(*) from pg_tables where schemaname = 'sensus' and tablename = 'a'"), "0");
+  EXPECT_NE(failed.error().message.find("division by zero"), std::string::npos)
+      << failed.error().message;
+  EXPECT_EQ(db.admin_value(
+                "select count(*) from pg_tables where schemaname = 'sensus' and tablename = 'a'"),
+            "0");
   EXPECT_EQ(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).value(), 2) << "recovers";
 }
 
@@ -81,34 +89,47 @@ TEST(Migrate, TwoAtOnceDoItOnce) {
 
 TEST(Migrate, ALoginWithoutRightsIsToldWhatAnAdministratorMustDo) {
   TestDatabase db(false);
-  db.admin("do $$ begin create role sensus_test_plain login; exception when duplicate_object then null; end $$");
+  db.admin(
+      "do $$ begin create role sensus_test_plain login; exception when duplicate_object then null; "
+      "end $$");
   pg::Options options = db.owner_options();
-  options.migration_url.replace(options.migration_url.find("user=postgres"), 13, "user=sensus_test_plain");
+  options.migration_url.replace(options.migration_url.find("user=postgres"), 13,
+                                "user=sensus_test_plain");
   const auto refused = pg::migrate_blocking(options, kTwo, kSilent);
   ASSERT_FALSE(refused.has_value());
-  EXPECT_NE(refused.error().message.find("administrator must"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("administrator must"), std::string::npos)
+      << refused.error().message;
 }
 
 TEST(Migrate, APlainOwnerOfTheDatabaseMayMigrate) {
   TestDatabase db(false);
-  db.admin("do $$ begin create role sensus_test_creator login createrole; exception when duplicate_object then null; end $$");
+  db.admin(
+      "do $$ begin create role sensus_test_creator login createrole; exception when "
+      "duplicate_object then null; end $$");
   db.admin("alter database " + db.name() + " owner to sensus_test_creator");
   pg::Options options = db.owner_options();
-  options.migration_url.replace(options.migration_url.find("user=postgres"), 13, "user=sensus_test_creator");
+  options.migration_url.replace(options.migration_url.find("user=postgres"), 13,
+                                "user=sensus_test_creator");
   const auto version = pg::migrate_blocking(options, kTwo, kSilent);
   ASSERT_TRUE(version.has_value()) << version.error().message;
-  EXPECT_EQ(db.admin_value("select tableowner from pg_tables where schemaname = 'sensus' and tablename = 'a'"), "sensus_owner");
+  EXPECT_EQ(db.admin_value(
+                "select tableowner from pg_tables where schemaname = 'sensus' and tablename = 'a'"),
+            "sensus_owner");
 }
 
 TEST(Migrate, TheOwnerItselfMayMigrateItsDatabase) {
   TestDatabase db(false);
-  ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), {}, kSilent).has_value()) << "makes the roles";
-  db.admin("drop schema sensus cascade; alter database " + db.name() + " owner to sensus_owner; alter role sensus_owner login");
+  ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), {}, kSilent).has_value())
+      << "makes the roles";
+  db.admin("drop schema sensus cascade; alter database " + db.name() +
+           " owner to sensus_owner; alter role sensus_owner login");
   pg::Options options = db.owner_options();
-  options.migration_url.replace(options.migration_url.find("user=postgres"), 13, "user=sensus_owner");
+  options.migration_url.replace(options.migration_url.find("user=postgres"), 13,
+                                "user=sensus_owner");
   const auto version = pg::migrate_blocking(options, kTwo, kSilent);
   ASSERT_TRUE(version.has_value()) << version.error().message;
-  EXPECT_EQ(db.admin_value("select applied_by from sensus.schema_migrations limit 1"), "sensus_owner");
+  EXPECT_EQ(db.admin_value("select applied_by from sensus.schema_migrations limit 1"),
+            "sensus_owner");
 }
 
 TEST(Migrate, WithoutAMigrationUrlNothingIsMigrated) {

@@ -15,14 +15,17 @@ CORO_TEST(AlertStore, AnAlertIsOneRowFromFiringToResolved) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);
   auto alerts = storage::make_alert_store(s.database);
-  auto first = co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 1s);
+  auto first =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 1s);
   CO_ASSERT_OK(first);
   EXPECT_EQ(first->at(0).action, MergeAction::create);
-  auto repeat = co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 60s);
+  auto repeat =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 60s);
   CO_ASSERT_OK(repeat);
   EXPECT_EQ(repeat->at(0).action, MergeAction::refresh);
   EXPECT_EQ(repeat->at(0).id, first->at(0).id);
-  auto closed = co_await alerts->store(soon(), kDefaultTenant, batch_of(resolved("Down", kNoon, kNoon + 300s)), kNoon + 301s);
+  auto closed = co_await alerts->store(
+      soon(), kDefaultTenant, batch_of(resolved("Down", kNoon, kNoon + 300s)), kNoon + 301s);
   CO_ASSERT_OK(closed);
   EXPECT_EQ(closed->at(0).action, MergeAction::resolve);
   auto episode = co_await alerts->get(soon(), kDefaultTenant, first->at(0).id);
@@ -40,9 +43,12 @@ CORO_TEST(AlertStore, AnAlertIsOneRowFromFiringToResolved) {
   EXPECT_EQ(episode->fingerprint, model::fingerprint_of(episode->labels));
   EXPECT_EQ(s.value("select count(*) from alerts"), "1") << "plain names work in psql";
   // One event for each transition, on the topic of the analyzers and on the feed's.
-  EXPECT_EQ(s.value("select string_agg(topic || ' ' || (payload::jsonb ->> 'change'), ', ' order by id) from outbox"),
+  EXPECT_EQ(s.value("select string_agg(topic || ' ' || (payload::jsonb ->> 'change'), ', ' order "
+                    "by id) from outbox"),
             "alerts created, events created, alerts resolved, events resolved");
-  EXPECT_EQ(s.value("select count(*) from outbox where (payload::jsonb ->> 'alert_id')::bigint = " + std::to_string(episode->id)), "4");
+  EXPECT_EQ(s.value("select count(*) from outbox where (payload::jsonb ->> 'alert_id')::bigint = " +
+                    std::to_string(episode->id)),
+            "4");
 }
 
 CORO_TEST(AlertStore, DuplicatesInABatchCollapseAndOutcomesKeepItsOrder) {
@@ -74,11 +80,13 @@ CORO_TEST(AlertStore, QuarantinedAlertsAreKeptWithTheirBytes) {
   Store s(executor);
   auto alerts = storage::make_alert_store(s.database);
   auto batch = batch_of(firing("Good", kNoon));
-  batch.quarantined.push_back({std::string("{\"a\":\"\xff\0\"}", 10), "alerts[1].labels: no alertname", "missing_alertname"});
+  batch.quarantined.push_back({std::string("{\"a\":\"\xff\0\"}", 10),
+                               "alerts[1].labels: no alertname", "missing_alertname"});
   auto outcomes = co_await alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon);
   CO_ASSERT_OK(outcomes);
   EXPECT_EQ(outcomes->size(), 1U);
-  EXPECT_EQ(s.value("select code || '|' || reason || '|' || source || '|' || encode(original, 'hex') from quarantine"),
+  EXPECT_EQ(s.value("select code || '|' || reason || '|' || source || '|' || encode(original, "
+                    "'hex') from quarantine"),
             "missing_alertname|alerts[1].labels: no alertname|alerts|7b2261223a22ff00227d");
   model::AlertBatch only_bad;
   only_bad.quarantined.push_back({"x", "y", "z"});
@@ -104,7 +112,8 @@ CORO_TEST(AlertStore, AHundredConcurrentSendersMakeOneRow) {
     // HA pairs may differ in the start.
     auto batch = batch_of(firing("Down", kNoon + std::chrono::seconds(i % 2)));
     batch.arrivals.push_back(firing("Other" + std::to_string(i % 7), kNoon));
-    boost::asio::co_spawn(executor, alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon + 60s), count);
+    boost::asio::co_spawn(
+        executor, alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon + 60s), count);
   }
   while (finished < 100) {
     auto slept = co_await runtime::sleep(5ms);
@@ -112,7 +121,8 @@ CORO_TEST(AlertStore, AHundredConcurrentSendersMakeOneRow) {
   }
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(created, 1);
-  EXPECT_EQ(s.value("select count(*) || '/' || sum(receive_count) || '/' || min(starts_at) from alerts where alert_name = 'Down'"),
+  EXPECT_EQ(s.value("select count(*) || '/' || sum(receive_count) || '/' || min(starts_at) from "
+                    "alerts where alert_name = 'Down'"),
             "1/100/2026-11-20 12:00:00+00");
   EXPECT_EQ(s.value("select count(*) from alerts"), "8");
   EXPECT_EQ(s.value("select count(*) from outbox where topic = 'alerts'"), "8");
@@ -132,10 +142,12 @@ CORO_TEST(AlertStore, ALargeBatchGoesThroughBesideSmallOnes) {
     ++finished;
     failed += result ? 0 : 1;
   };
-  boost::asio::co_spawn(executor, alerts->store(soon(), kDefaultTenant, batch_of(std::move(many)), kNoon), count);
+  boost::asio::co_spawn(
+      executor, alerts->store(soon(), kDefaultTenant, batch_of(std::move(many)), kNoon), count);
   for (int i = 0; i < 20; ++i) {
     auto batch = batch_of(firing("Many" + std::to_string(i), kNoon));
-    boost::asio::co_spawn(executor, alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon), count);
+    boost::asio::co_spawn(executor, alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon),
+                          count);
   }
   while (finished < 21) {
     auto slept = co_await runtime::sleep(5ms);
@@ -147,8 +159,10 @@ CORO_TEST(AlertStore, ALargeBatchGoesThroughBesideSmallOnes) {
 
 /// The observable end of a history: every episode's stretch.
 std::string shape_of(Store& s) {
-  return s.value("select string_agg(alert_name || ' ' || status || ' ' || starts_at || ' ' || coalesce(ends_at::text, '-'), '; ' "
-                 "order by alert_name, starts_at) from alerts");
+  return s.value(
+      "select string_agg(alert_name || ' ' || status || ' ' || starts_at || ' ' || "
+      "coalesce(ends_at::text, '-'), '; ' "
+      "order by alert_name, starts_at) from alerts");
 }
 
 CORO_TEST(AlertStore, HighAvailabilityPairsInAnyOrderEndInTheSameRows) {
@@ -157,7 +171,8 @@ CORO_TEST(AlertStore, HighAvailabilityPairsInAnyOrderEndInTheSameRows) {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     Store s(executor);
     auto alerts = storage::make_alert_store(s.database);
-    // Two senders tell the same story; the order within one sender is kept, the interleaving is not.
+    // Two senders tell the same story; the order within one sender is kept, the interleaving is
+    // not.
     std::mt19937 random(seed);
     std::vector<model::AlertArrival> story;
     story.push_back(firing("Down", kNoon));
@@ -170,7 +185,8 @@ CORO_TEST(AlertStore, HighAvailabilityPairsInAnyOrderEndInTheSameRows) {
       std::size_t who = random() % 2;
       who = next[who] < story.size() ? who : 1 - who;
       now += 1s;
-      auto stored = co_await alerts->store(soon(), kDefaultTenant, batch_of(story[next[who]++]), now);
+      auto stored =
+          co_await alerts->store(soon(), kDefaultTenant, batch_of(story[next[who]++]), now);
       CO_ASSERT_OK(stored);
     }
     shapes.push_back(shape_of(s));
@@ -179,38 +195,50 @@ CORO_TEST(AlertStore, HighAvailabilityPairsInAnyOrderEndInTheSameRows) {
     EXPECT_EQ(shape, shapes.front());
   }
   EXPECT_EQ(shapes.front(),
-            "Down resolved 2026-11-20 12:00:00+00 2026-11-20 12:01:00+00; Down resolved 2026-11-20 12:02:00+00 2026-11-20 12:03:00+00");
+            "Down resolved 2026-11-20 12:00:00+00 2026-11-20 12:01:00+00; Down resolved 2026-11-20 "
+            "12:02:00+00 2026-11-20 12:03:00+00");
 }
 
 CORO_TEST(AlertStore, ReopensAfterTheHoldDownAndSaysSo) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);
   auto alerts = storage::make_alert_store(s.database);
-  auto a = co_await alerts->store(soon(), kDefaultTenant, batch_of(resolved("Down", kNoon, kNoon + 60s)), kNoon + 61s);
+  auto a = co_await alerts->store(soon(), kDefaultTenant,
+                                  batch_of(resolved("Down", kNoon, kNoon + 60s)), kNoon + 61s);
   CO_ASSERT_OK(a);
-  auto held = co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 70s);
+  auto held =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 70s);
   CO_ASSERT_OK(held);
   EXPECT_EQ(held->at(0).action, MergeAction::refresh);
-  auto reopened = co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 120s);
+  auto reopened =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(firing("Down", kNoon)), kNoon + 120s);
   CO_ASSERT_OK(reopened);
   EXPECT_EQ(reopened->at(0).action, MergeAction::reopen);
-  EXPECT_EQ(s.value("select status || coalesce(ends_at::text, '-') || coalesce(resolved_received_at::text, '-') from alerts"), "firing--");
-  EXPECT_EQ(s.value("select payload::jsonb ->> 'change' from outbox where topic = 'alerts' order by id desc limit 1"), "reopened");
+  EXPECT_EQ(s.value("select status || coalesce(ends_at::text, '-') || "
+                    "coalesce(resolved_received_at::text, '-') from alerts"),
+            "firing--");
+  EXPECT_EQ(s.value("select payload::jsonb ->> 'change' from outbox where topic = 'alerts' order "
+                    "by id desc limit 1"),
+            "reopened");
 }
 
 CORO_TEST(AlertStore, AnArrivalOlderThanWhatIsLoadedStillMeetsItsRow) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);
   auto alerts = storage::make_alert_store(s.database);
-  auto first = co_await alerts->store(soon(), kDefaultTenant, batch_of(resolved("Flap", kNoon, kNoon + 1s)), kNoon);
+  auto first = co_await alerts->store(soon(), kDefaultTenant,
+                                      batch_of(resolved("Flap", kNoon, kNoon + 1s)), kNoon);
   CO_ASSERT_OK(first);
   std::vector<model::AlertArrival> later;
   for (int i = 1; i <= 70; ++i) {
-    later.push_back(resolved("Flap", kNoon + std::chrono::seconds(i * 60), kNoon + std::chrono::seconds(i * 60 + 1)));
+    later.push_back(resolved("Flap", kNoon + std::chrono::seconds(i * 60),
+                             kNoon + std::chrono::seconds(i * 60 + 1)));
   }
-  auto flapping = co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(later)), kNoon + 5000s);
+  auto flapping =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(later)), kNoon + 5000s);
   CO_ASSERT_OK(flapping);
-  auto again = co_await alerts->store(soon(), kDefaultTenant, batch_of(resolved("Flap", kNoon, kNoon + 1s)), kNoon + 5001s);
+  auto again = co_await alerts->store(soon(), kDefaultTenant,
+                                      batch_of(resolved("Flap", kNoon, kNoon + 1s)), kNoon + 5001s);
   CO_ASSERT_OK(again);
   EXPECT_EQ(again->at(0).action, MergeAction::refresh);
   EXPECT_EQ(again->at(0).id, first->at(0).id);
@@ -224,10 +252,12 @@ CORO_TEST(AlertStore, ListsByFilterInPages) {
   auto alerts = storage::make_alert_store(s.database);
   std::vector<model::AlertArrival> arrivals;
   for (int i = 0; i < 7; ++i) {
-    arrivals.push_back(firing("A" + std::to_string(i), kNoon + std::chrono::seconds(i / 2), i % 2 == 0 ? "critical" : "warning"));
+    arrivals.push_back(firing("A" + std::to_string(i), kNoon + std::chrono::seconds(i / 2),
+                              i % 2 == 0 ? "critical" : "warning"));
   }
   arrivals.push_back(resolved("Old", kNoon - 7200s, kNoon - 3600s));
-  auto stored = co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(arrivals)), kNoon);
+  auto stored =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(arrivals)), kNoon);
   CO_ASSERT_OK(stored);
 
   std::vector<std::string> names;
@@ -282,15 +312,18 @@ CORO_TEST(AlertStore, FindsOverlappingEpisodesAndRecurrence) {
   Store s(executor);
   auto alerts = storage::make_alert_store(s.database);
   std::vector<model::AlertArrival> arrivals;
-  arrivals.push_back(resolved("Down", kNoon - std::chrono::hours(24 * 20), kNoon - std::chrono::hours(24 * 20 - 1)));
+  arrivals.push_back(resolved("Down", kNoon - std::chrono::hours(24 * 20),
+                              kNoon - std::chrono::hours(24 * 20 - 1)));
   arrivals.push_back(resolved("Down", kNoon - 7200s, kNoon - 3600s));
   arrivals.push_back(firing("Down", kNoon));
   arrivals.push_back(firing("Near", kNoon - 60s));
   arrivals.push_back(resolved("Far", kNoon - 9000s, kNoon - 8000s));
-  auto stored = co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(arrivals)), kNoon);
+  auto stored =
+      co_await alerts->store(soon(), kDefaultTenant, batch_of(std::move(arrivals)), kNoon);
   CO_ASSERT_OK(stored);
   const EpisodeId id = stored->at(2).id;
-  auto others = co_await alerts->overlapping(soon(), kDefaultTenant, id, kNoon - 600s, kNoon + 1s, 10);
+  auto others =
+      co_await alerts->overlapping(soon(), kDefaultTenant, id, kNoon - 600s, kNoon + 1s, 10);
   CO_ASSERT_OK(others);
   CO_ASSERT_EQ(others->size(), 1U);
   EXPECT_EQ(others->at(0).alert_name, "Near");

@@ -23,12 +23,15 @@ model::Anomaly anomaly_of(SeriesId series, Timestamp time, double score = 0.8) {
 void add_series(Store& s) {
   (void)s.db.admin(
       "insert into sensus.series (tenant_id, fingerprint, metric_name, labels) values "
-      "(1, '\\x00000000000000000000000000000001', 'cpu', '{\"host\":\"a\"}'), (1, '\\x00000000000000000000000000000002', 'mem', '{\"host\":\"b\"}')");
+      "(1, '\\x00000000000000000000000000000001', 'cpu', '{\"host\":\"a\"}'), (1, "
+      "'\\x00000000000000000000000000000002', 'mem', '{\"host\":\"b\"}')");
 }
 
 EventId add_event(Store& s) {
-  return std::stoll(s.value("insert into sensus.outbox (tenant_id, topic, type, payload, published_at) values (1, 'alerts', 'alert', '{}', now()) "
-                            "returning id"));
+  return std::stoll(
+      s.value("insert into sensus.outbox (tenant_id, topic, type, payload, published_at) values "
+              "(1, 'alerts', 'alert', '{}', now()) "
+              "returning id"));
 }
 
 CORO_TEST(AnalysisStore, AnomaliesAreStoredOnceWithTheirEvents) {
@@ -37,7 +40,8 @@ CORO_TEST(AnalysisStore, AnomaliesAreStoredOnceWithTheirEvents) {
   add_series(s);
   const EventId event = add_event(s);
   auto store = storage::make_analysis_store(s.database);
-  std::vector<model::Anomaly> found{anomaly_of(2, kNoon), anomaly_of(1, kNoon, 0.7), anomaly_of(1, kNoon + 60s)};
+  std::vector<model::Anomaly> found{anomaly_of(2, kNoon), anomaly_of(1, kNoon, 0.7),
+                                    anomaly_of(1, kNoon + 60s)};
   std::vector<EventId> done(1, event);
   auto fresh = co_await store->store_anomalies(soon(), kDefaultTenant, found, done);
   CO_ASSERT_OK(fresh);
@@ -45,8 +49,11 @@ CORO_TEST(AnalysisStore, AnomaliesAreStoredOnceWithTheirEvents) {
   auto redelivered = co_await store->store_anomalies(soon(), kDefaultTenant, found, done);
   CO_ASSERT_OK(redelivered);
   EXPECT_EQ(*redelivered, 0U);
-  EXPECT_EQ(s.value("select count(*) from outbox where topic = 'alerts'"), "0") << "finished in the same transaction";
-  EXPECT_EQ(s.value("select count(*) from outbox where topic = 'events' and type = 'anomaly' and payload::jsonb ->> 'metric_name' = 'cpu'"), "2");
+  EXPECT_EQ(s.value("select count(*) from outbox where topic = 'alerts'"), "0")
+      << "finished in the same transaction";
+  EXPECT_EQ(s.value("select count(*) from outbox where topic = 'events' and type = 'anomaly' and "
+                    "payload::jsonb ->> 'metric_name' = 'cpu'"),
+            "2");
 
   storage::AnomalyFilter filter;
   filter.limit = 2;
@@ -94,7 +101,8 @@ CORO_TEST(AnalysisStore, ARedeliveredEventHasNoSecondAnalysis) {
   auto second = co_await store->store_analysis(soon(), kDefaultTenant, report);
   CO_ASSERT_OK(second);
   EXPECT_EQ(*first, *second);
-  EXPECT_EQ(s.value("select string_agg(topic, ',' order by id) from outbox"), "explanations,events");
+  EXPECT_EQ(s.value("select string_agg(topic, ',' order by id) from outbox"),
+            "explanations,events");
   report.type = model::AnalysisType::llm_analysis;
   auto refined = co_await store->store_analysis(soon(), kDefaultTenant, report);
   CO_ASSERT_OK(refined);
@@ -146,7 +154,12 @@ CORO_TEST(ModelStore, OneVersionOfAnAlgorithmIsActive) {
   Store s(executor);
   auto store = storage::make_model_store(s.database);
   for (int i = 1; i <= 3; ++i) {
-    model::ModelVersion version{0, "v" + std::to_string(i), "isolation_forest", R"({"trees":100})", kNoon + std::chrono::hours(i), false};
+    model::ModelVersion version{0,
+                                "v" + std::to_string(i),
+                                "isolation_forest",
+                                R"({"trees":100})",
+                                kNoon + std::chrono::hours(i),
+                                false};
     auto published = co_await store->publish(soon(), kDefaultTenant, version);
     CO_ASSERT_OK(published);
     EXPECT_TRUE(published->is_active);
@@ -155,12 +168,17 @@ CORO_TEST(ModelStore, OneVersionOfAnAlgorithmIsActive) {
   model::ModelVersion other{0, "v1", "other", "{}", kNoon, false};
   auto published = co_await store->publish(soon(), kDefaultTenant, other);
   CO_ASSERT_OK(published);
-  EXPECT_EQ(s.value("select string_agg(algorithm || ' ' || version, ', ' order by algorithm) from model_versions where is_active"),
+  EXPECT_EQ(s.value("select string_agg(algorithm || ' ' || version, ', ' order by algorithm) from "
+                    "model_versions where is_active"),
             "isolation_forest v3, other v1");
-  model::ModelVersion rollback{0, "v1", "isolation_forest", R"({"trees":100})", kNoon + std::chrono::hours(1), false};
+  model::ModelVersion rollback{
+      0, "v1", "isolation_forest", R"({"trees":100})", kNoon + std::chrono::hours(1), false};
   auto rolled_back = co_await store->publish(soon(), kDefaultTenant, rollback);
   CO_ASSERT_OK(rolled_back);
-  EXPECT_EQ(s.value("select version from model_versions where is_active and algorithm = 'isolation_forest'"), "v1");
+  EXPECT_EQ(
+      s.value(
+          "select version from model_versions where is_active and algorithm = 'isolation_forest'"),
+      "v1");
   auto page = co_await store->list(soon(), kDefaultTenant, 3, std::nullopt);
   CO_ASSERT_OK(page);
   CO_ASSERT_EQ(page->items.size(), 3U);

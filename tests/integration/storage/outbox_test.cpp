@@ -8,8 +8,11 @@ namespace sensus::test {
 namespace {
 
 void add_events(Store& s, const std::string& topic, int count) {
-  (void)s.db.admin("insert into sensus.outbox (tenant_id, topic, type, payload) select 1, '" + topic + "', 'x', '{\"n\":' || n || '}' "
-                   "from generate_series(1, " + std::to_string(count) + ") n");
+  (void)s.db.admin("insert into sensus.outbox (tenant_id, topic, type, payload) select 1, '" +
+                   topic +
+                   "', 'x', '{\"n\":' || n || '}' "
+                   "from generate_series(1, " +
+                   std::to_string(count) + ") n");
 }
 
 std::vector<EventId> ids_of(const std::vector<model::Event>& events) {
@@ -64,7 +67,8 @@ CORO_TEST(Outbox, ARowLivesUntilItsGroupIsDone) {
   CO_ASSERT_EQ(claimed->size(), 4U);
   auto marked = co_await outbox->mark_published(soon(), published(*claimed));
   CO_ASSERT_OK(marked);
-  EXPECT_EQ(s.value("select string_agg(topic, ',') from outbox"), "alerts,alerts") << "events have no group to wait for";
+  EXPECT_EQ(s.value("select string_agg(topic, ',') from outbox"), "alerts,alerts")
+      << "events have no group to wait for";
   auto waiting = co_await outbox->unfinished(soon(), 0ms, 10);
   CO_ASSERT_OK(waiting);
   CO_ASSERT_EQ(waiting->size(), 2U);
@@ -144,10 +148,12 @@ CORO_TEST(DeadLetters, KeepTheEventOnceAndFinishIt) {
   CO_ASSERT_OK(claimed);
   CO_ASSERT_EQ(claimed->size(), 1U);
   for (int i = 0; i < 2; ++i) {
-    auto stored = co_await letters->store(soon(), kDefaultTenant, claimed->front(), "explain", 5, "cannot be read");
+    auto stored = co_await letters->store(soon(), kDefaultTenant, claimed->front(), "explain", 5,
+                                          "cannot be read");
     CO_ASSERT_OK(stored);
   }
-  EXPECT_EQ(s.value("select count(*) over () || consumer_group || deliveries || reason || payload from dead_letters"),
+  EXPECT_EQ(s.value("select count(*) over () || consumer_group || deliveries || reason || payload "
+                    "from dead_letters"),
             "1explain5cannot be read{\"n\":1}");
   EXPECT_EQ(s.value("select count(*) from outbox"), "0");
 }

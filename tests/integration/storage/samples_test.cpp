@@ -10,9 +10,9 @@ namespace {
 
 const Timestamp kNoon = at("2026-11-20T12:00:00Z");
 
-
 /// Writes samples of one series; blocking, on the test's thread.
-Result<storage::FlushResult> write(storage::SampleWriter& writer, const std::string& key, const std::vector<model::Sample>& samples) {
+Result<storage::FlushResult> write(storage::SampleWriter& writer, const std::string& key,
+                                   const std::vector<model::Sample>& samples) {
   storage::SampleFlush flush;
   flush.new_series.push_back(key);
   for (const model::Sample& sample : samples) {
@@ -37,11 +37,16 @@ CORO_TEST(SampleWriter, CreatesSeriesAndCommitsSamplesAndEventsTogether) {
   CO_ASSERT_OK(again);
   EXPECT_EQ(again->new_series, first->new_series) << "known series keep their ids";
   EXPECT_EQ(s.value("select count(*) from series"), "2");
-  EXPECT_EQ(s.value("select string_agg(labels ->> 'instance', ',' order by id) from series where id = " +
-                    std::to_string(first->new_series[0])),
-            "b");
-  EXPECT_EQ(s.value("select count(*) || topic || type || payload from outbox group by topic, type, payload"), "2metricsmetric{\"x\":1}");
-  EXPECT_EQ(s.value("select count(*) || ':' || sum(metric_value) from metrics"), "3:6") << "repeats vanish when read";
+  EXPECT_EQ(
+      s.value("select string_agg(labels ->> 'instance', ',' order by id) from series where id = " +
+              std::to_string(first->new_series[0])),
+      "b");
+  EXPECT_EQ(
+      s.value(
+          "select count(*) || topic || type || payload from outbox group by topic, type, payload"),
+      "2metricsmetric{\"x\":1}");
+  EXPECT_EQ(s.value("select count(*) || ':' || sum(metric_value) from metrics"), "3:6")
+      << "repeats vanish when read";
 }
 
 CORO_TEST(SampleWriter, ARowHoldsOneBucketAndOneDay) {
@@ -58,12 +63,16 @@ CORO_TEST(SampleWriter, ARowHoldsOneBucketAndOneDay) {
   auto written = writer->write_blocking(soon(), flush);
   CO_ASSERT_OK(written);
   EXPECT_EQ(s.value("select count(*) from sample_batches where t_min::date <> t_max::date"), "0");
-  EXPECT_EQ(s.value("select count(*) from sample_batches b where exists (select from unnest(b.series_id) x where sample_bucket(x) <> b.bucket)"),
+  EXPECT_EQ(s.value("select count(*) from sample_batches b where exists (select from "
+                    "unnest(b.series_id) x where sample_bucket(x) <> b.bucket)"),
             "0");
   EXPECT_EQ(s.value("select sum(cardinality(ts)) from sample_batches"), "9600");
-  EXPECT_EQ(s.value("select count(*) from sample_batches b where t_min <> (select min(x) from unnest(ts) x) or t_max <> (select max(x) from unnest(ts) x)"),
+  EXPECT_EQ(s.value("select count(*) from sample_batches b where t_min <> (select min(x) from "
+                    "unnest(ts) x) or t_max <> (select max(x) from unnest(ts) x)"),
             "0");
-  EXPECT_EQ(s.value("select count(*) from (select sample_bucket(x) from generate_series(1, 1000) x group by 1) y"), "64");
+  EXPECT_EQ(s.value("select count(*) from (select sample_bucket(x) from generate_series(1, 1000) x "
+                    "group by 1) y"),
+            "64");
 }
 
 CORO_TEST(SampleWriter, TwoWritersOfTheSameNewSeriesAgree) {
@@ -109,7 +118,8 @@ CORO_TEST(SampleWriter, KeepsLastSeenOfKnownSeries) {
   flush.rows[0].time = kNoon + 90s;
   written = writer->write_blocking(soon(), flush);
   CO_ASSERT_OK(written);
-  EXPECT_EQ(s.value("select last_seen from series"), "2020-01-01 00:00:00+00") << "once a step is enough";
+  EXPECT_EQ(s.value("select last_seen from series"), "2020-01-01 00:00:00+00")
+      << "once a step is enough";
 }
 
 CORO_TEST(SampleWriter, ARefusedFlushLeavesNothing) {
@@ -165,7 +175,8 @@ CORO_TEST(SampleStore, ReadsWhatAModelSaysWithTheLastWriteOfEachTime) {
   }
   EXPECT_TRUE(std::ranges::is_sorted(*all, {}, [](const auto& raw) { return raw.sample.time; }));
 
-  for (const auto aggregation : {storage::Aggregation::min, storage::Aggregation::max, storage::Aggregation::avg, storage::Aggregation::last}) {
+  for (const auto aggregation : {storage::Aggregation::min, storage::Aggregation::max,
+                                 storage::Aggregation::avg, storage::Aggregation::last}) {
     storage::RangeQuery query;
     query.metric_name = "cpu";
     query.matchers.push_back({"instance", model::MatchOp::not_equal, "4"});
@@ -179,7 +190,8 @@ CORO_TEST(SampleStore, ReadsWhatAModelSaysWithTheLastWriteOfEachTime) {
     std::map<std::pair<int, Timestamp>, std::vector<double>> steps;
     for (const auto& [key, value] : model) {
       if (key.first != 4 && key.second >= query.from && key.second < query.to) {
-        steps[{key.first, key.second - (key.second - query.from) % std::chrono::hours(1)}].push_back(value);
+        steps[{key.first, key.second - (key.second - query.from) % std::chrono::hours(1)}]
+            .push_back(value);
       }
     }
     std::size_t points = 0;
@@ -206,7 +218,8 @@ CORO_TEST(SampleStore, ReadsWhatAModelSaysWithTheLastWriteOfEachTime) {
     EXPECT_EQ(points, steps.size());
   }
   EXPECT_EQ(s.value("select count(*) from metrics"), std::to_string(model.size()));
-  EXPECT_EQ(s.value("select count(*) from sensus.samples('cpu', '{}', '-infinity', 'infinity')"), std::to_string(model.size()));
+  EXPECT_EQ(s.value("select count(*) from sensus.samples('cpu', '{}', '-infinity', 'infinity')"),
+            std::to_string(model.size()));
 }
 
 CORO_TEST(SampleStore, StepMeansBeginAtMultiplesOfTheStep) {
@@ -217,7 +230,8 @@ CORO_TEST(SampleStore, StepMeansBeginAtMultiplesOfTheStep) {
   std::vector<model::Sample> samples{{kNoon + 5s, 1}, {kNoon + 55s, 3}, {kNoon + 60s, 10}};
   auto written = write(*writer, series_key("cpu", "a"), samples);
   CO_ASSERT_OK(written);
-  auto means = co_await store->step_means(soon(), kDefaultTenant, written->new_series, kNoon + 1s, kNoon + 3600s, 60s);
+  auto means = co_await store->step_means(soon(), kDefaultTenant, written->new_series, kNoon + 1s,
+                                          kNoon + 3600s, 60s);
   CO_ASSERT_OK(means);
   CO_ASSERT_EQ(means->size(), 1U);
   CO_ASSERT_EQ(means->at(0).points.size(), 2U);
@@ -225,7 +239,8 @@ CORO_TEST(SampleStore, StepMeansBeginAtMultiplesOfTheStep) {
   EXPECT_EQ(means->at(0).points[0].value, 2);
   EXPECT_EQ(means->at(0).points[1].value, 10);
   std::vector<SeriesId> none;
-  auto nothing = co_await store->step_means(soon(), kDefaultTenant, none, kNoon, kNoon + 3600s, 60s);
+  auto nothing =
+      co_await store->step_means(soon(), kDefaultTenant, none, kNoon, kNoon + 3600s, 60s);
   CO_ASSERT_OK(nothing);
   EXPECT_TRUE(nothing->empty());
 }

@@ -8,64 +8,91 @@ namespace {
 
 TEST(Schema, TheTemplateIsAtTheHeadOfTheMigrations) {
   TestDatabase db;
-  EXPECT_TRUE(pg::check_schema_blocking(db.options(), static_cast<int>(storage::migrations().size())).has_value());
+  EXPECT_TRUE(
+      pg::check_schema_blocking(db.options(), static_cast<int>(storage::migrations().size()))
+          .has_value());
 }
 
 TEST(Schema, TheAppRoleOwnsNothingAndHasNoDdl) {
   TestDatabase db;
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class where pg_get_userbyid(relowner) in ('sensus_app', 'sensus_grafana')"), "0");
-  EXPECT_EQ(db.admin_value("select has_schema_privilege('sensus_app', 'sensus', 'create') or has_schema_privilege('sensus_app', 'public', 'create') "
+  EXPECT_EQ(db.admin_value("select count(*) from pg_class where pg_get_userbyid(relowner) in "
+                           "('sensus_app', 'sensus_grafana')"),
+            "0");
+  EXPECT_EQ(db.admin_value("select has_schema_privilege('sensus_app', 'sensus', 'create') or "
+                           "has_schema_privilege('sensus_app', 'public', 'create') "
                            "or has_database_privilege('sensus_app', current_database(), 'create')"),
             "f");
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = 'sensus'::regnamespace and c.relkind in ('r', 'p', 'v') "
+  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = "
+                           "'sensus'::regnamespace and c.relkind in ('r', 'p', 'v') "
                            "and pg_get_userbyid(c.relowner) <> 'sensus_owner'"),
             "0");
-  EXPECT_EQ(db.admin_value("select pg_has_role('sensus_app', 'sensus_owner', 'member') or (select rolsuper or rolcreaterole or rolcreatedb "
+  EXPECT_EQ(db.admin_value("select pg_has_role('sensus_app', 'sensus_owner', 'member') or (select "
+                           "rolsuper or rolcreaterole or rolcreatedb "
                            "or rolbypassrls from pg_roles where rolname = 'sensus_app')"),
             "f");
   // DML on every table, but no TRUNCATE, and the history of migrations cannot be changed.
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = 'sensus'::regnamespace and c.relkind in ('r', 'p') "
-                           "and c.relname <> 'schema_migrations' and not has_table_privilege('sensus_app', c.oid, 'insert, update, delete, select')"),
-            "0");
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = 'sensus'::regnamespace and c.relkind in ('r', 'p') "
+  EXPECT_EQ(
+      db.admin_value("select count(*) from pg_class c where c.relnamespace = "
+                     "'sensus'::regnamespace and c.relkind in ('r', 'p') "
+                     "and c.relname <> 'schema_migrations' and not "
+                     "has_table_privilege('sensus_app', c.oid, 'insert, update, delete, select')"),
+      "0");
+  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = "
+                           "'sensus'::regnamespace and c.relkind in ('r', 'p') "
                            "and has_table_privilege('sensus_app', c.oid, 'truncate')"),
             "0");
-  EXPECT_EQ(db.admin_value("select has_table_privilege('sensus_app', 'sensus.schema_migrations', 'insert')"), "f");
+  EXPECT_EQ(db.admin_value(
+                "select has_table_privilege('sensus_app', 'sensus.schema_migrations', 'insert')"),
+            "f");
 }
 
 TEST(Schema, GrafanaReadsViewsOnly) {
   TestDatabase db;
-  EXPECT_EQ(db.admin_value("select string_agg(c.relname, ',' order by c.relname) from pg_class c where c.relnamespace = 'sensus'::regnamespace "
-                           "and c.relkind in ('r', 'p', 'v') and has_table_privilege('sensus_grafana', c.oid, 'select')"),
+  EXPECT_EQ(db.admin_value("select string_agg(c.relname, ',' order by c.relname) from pg_class c "
+                           "where c.relnamespace = 'sensus'::regnamespace "
+                           "and c.relkind in ('r', 'p', 'v') and "
+                           "has_table_privilege('sensus_grafana', c.oid, 'select')"),
             "alert_episodes,analyses,metrics");
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = 'sensus'::regnamespace and c.relkind in ('r', 'p', 'v') "
-                           "and has_table_privilege('sensus_grafana', c.oid, 'insert, update, delete')"),
-            "0");
+  EXPECT_EQ(
+      db.admin_value("select count(*) from pg_class c where c.relnamespace = "
+                     "'sensus'::regnamespace and c.relkind in ('r', 'p', 'v') "
+                     "and has_table_privilege('sensus_grafana', c.oid, 'insert, update, delete')"),
+      "0");
   (void)db.admin("set role sensus_grafana");
   EXPECT_EQ(db.admin_value("select count(*) from metrics"), "0");
-  EXPECT_EQ(db.admin_value("select count(*) from sensus.samples('x', '{}', now() - interval '1 hour', now())"), "0");
-  EXPECT_THROW(db.admin("select * from sensus.make_partitions(current_date, current_date)"), std::runtime_error);
+  EXPECT_EQ(db.admin_value(
+                "select count(*) from sensus.samples('x', '{}', now() - interval '1 hour', now())"),
+            "0");
+  EXPECT_THROW(db.admin("select * from sensus.make_partitions(current_date, current_date)"),
+               std::runtime_error);
   EXPECT_THROW(db.admin("select * from alerts"), std::runtime_error);
 }
 
 TEST(Schema, DefinerFunctionsHaveAFixedSearchPath) {
   TestDatabase db;
-  EXPECT_EQ(db.admin_value("select count(*) from pg_proc where pronamespace = 'sensus'::regnamespace and prosecdef and not exists "
+  EXPECT_EQ(db.admin_value("select count(*) from pg_proc where pronamespace = "
+                           "'sensus'::regnamespace and prosecdef and not exists "
                            "(select from unnest(proconfig) c where c like 'search_path=%')"),
             "0");
-  EXPECT_EQ(db.admin_value("select count(*) from pg_proc where pronamespace = 'sensus'::regnamespace and has_function_privilege('public', oid, 'execute')"),
-            "0");
+  EXPECT_EQ(
+      db.admin_value("select count(*) from pg_proc where pronamespace = 'sensus'::regnamespace and "
+                     "has_function_privilege('public', oid, 'execute')"),
+      "0");
 }
 
 TEST(Schema, EveryTenantTableIsKeyedByTenantFirst) {
   TestDatabase db;
   // Unique indexes without the tenant would forbid distributing by it.
-  EXPECT_EQ(db.admin_value("select count(*) from pg_index i join pg_class c on c.oid = i.indrelid where c.relnamespace = 'sensus'::regnamespace "
-                           "and c.relname <> 'schema_migrations' and i.indisunique and (select attname from pg_attribute a where a.attrelid = c.oid "
+  EXPECT_EQ(db.admin_value("select count(*) from pg_index i join pg_class c on c.oid = i.indrelid "
+                           "where c.relnamespace = 'sensus'::regnamespace "
+                           "and c.relname <> 'schema_migrations' and i.indisunique and (select "
+                           "attname from pg_attribute a where a.attrelid = c.oid "
                            "and a.attnum = i.indkey[0]) <> 'tenant_id'"),
             "0");
-  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = 'sensus'::regnamespace and c.relkind in ('r', 'p') "
-                           "and c.relname <> 'schema_migrations' and not exists (select from pg_attribute a where a.attrelid = c.oid "
+  EXPECT_EQ(db.admin_value("select count(*) from pg_class c where c.relnamespace = "
+                           "'sensus'::regnamespace and c.relkind in ('r', 'p') "
+                           "and c.relname <> 'schema_migrations' and not exists (select from "
+                           "pg_attribute a where a.attrelid = c.oid "
                            "and a.attname = 'tenant_id' and a.attnotnull)"),
             "0");
 }
@@ -75,7 +102,8 @@ CORO_TEST(Maintenance, MakesPartitionsOnceAndMovesStrayRows) {
   Store s(executor);
   auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
   auto maintenance = storage::make_maintenance(s.database);
-  const Timestamp now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const Timestamp now =
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   storage::SampleFlush flush;
   flush.new_series.push_back(series_key("cpu", "a"));
   flush.rows.push_back({-1, now, 1});
@@ -96,13 +124,16 @@ CORO_TEST(Maintenance, MakesPartitionsOnceAndMovesStrayRows) {
   EXPECT_EQ(more->created, 33);
   EXPECT_EQ(more->default_rows, 0);
   EXPECT_EQ(s.value("select sum(metric_value) from metrics"), "6");
-  EXPECT_EQ(s.value("select count(*) from pg_class where relname like 'sample_batches_2%' and relkind = 'r' and pg_get_userbyid(relowner) = 'sensus_owner'"),
+  EXPECT_EQ(s.value("select count(*) from pg_class where relname like 'sample_batches_2%' and "
+                    "relkind = 'r' and pg_get_userbyid(relowner) = 'sensus_owner'"),
             "38");
   written = writer->write_blocking(soon(), flush);
   CO_ASSERT_OK(written);
   EXPECT_EQ(s.value("select count(*) from sample_batches_default"), "0");
   // The partitions carry the parent's index and compression.
-  EXPECT_EQ(s.value("select count(*) from pg_indexes where tablename = to_char(now() at time zone 'UTC', '\"sample_batches_\"YYYYMMDD')"), "1");
+  EXPECT_EQ(s.value("select count(*) from pg_indexes where tablename = to_char(now() at time zone "
+                    "'UTC', '\"sample_batches_\"YYYYMMDD')"),
+            "1");
 }
 
 CORO_TEST(Maintenance, ReadsOnlyTheDaysOfAWindow) {
@@ -112,7 +143,8 @@ CORO_TEST(Maintenance, ReadsOnlyTheDaysOfAWindow) {
   auto made = co_await maintenance->make_partitions(soon(), 24h * 10, 0h);
   CO_ASSERT_OK(made);
   const auto plan = s.db.admin(
-      "explain select * from sensus.sample_batches b where tenant_id = 1 and bucket = 3 and t_min >= date_trunc('day', now() - interval '1 hour', 'UTC') "
+      "explain select * from sensus.sample_batches b where tenant_id = 1 and bucket = 3 and t_min "
+      ">= date_trunc('day', now() - interval '1 hour', 'UTC') "
       "and t_min < now() and t_max >= now() - interval '1 hour'");
   std::string text;
   for (const auto& line : plan) {

@@ -5,7 +5,9 @@
 namespace sensus::pg {
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST(Conninfo, AddsWhatEverySessionNeeds) {
   Options options;
@@ -13,18 +15,22 @@ TEST(Conninfo, AddsWhatEverySessionNeeds) {
   options.connect_timeout = 2500ms;
   const auto made = make_conninfo("host=h dbname=d user=u", options, "sensus");
   ASSERT_TRUE(made.has_value());
-  for (const char* part : {"host='h'", "connect_timeout='3'", "tcp_user_timeout='8000'", "target_session_attrs='read-write'",
-                           "application_name='sensus'", "client_encoding='UTF8'", "-c statement_timeout=1234",
-                           "-c search_path=sensus,public", "-c TimeZone=UTC"}) {
+  for (const char* part :
+       {"host='h'", "connect_timeout='3'", "tcp_user_timeout='8000'",
+        "target_session_attrs='read-write'", "application_name='sensus'", "client_encoding='UTF8'",
+        "-c statement_timeout=1234", "-c search_path=sensus,public", "-c TimeZone=UTC"}) {
     EXPECT_TRUE(has(*made, part)) << part << " in " << *made;
   }
 }
 
 TEST(Conninfo, WhatTheOperatorSaysWins) {
-  const auto made = make_conninfo("postgresql://u@h/d?application_name=mine&options=-c%20lock_timeout%3D7", Options(), "sensus");
+  const auto made =
+      make_conninfo("postgresql://u@h/d?application_name=mine&options=-c%20lock_timeout%3D7",
+                    Options(), "sensus");
   ASSERT_TRUE(made.has_value());
   EXPECT_TRUE(has(*made, "application_name='mine'"));
-  EXPECT_GT(made->find("lock_timeout=7"), made->find("lock_timeout=2000")) << "the server takes the last";
+  EXPECT_GT(made->find("lock_timeout=7"), made->find("lock_timeout=2000"))
+      << "the server takes the last";
 }
 
 TEST(Conninfo, QuotesThePassword) {

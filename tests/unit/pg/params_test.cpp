@@ -10,10 +10,12 @@ namespace {
 std::string only(const Params& params) { return params.values().at(0).value_or("<null>"); }
 
 TEST(Params, WritesArrayLiteralsThatPostgresReadsBack) {
-  EXPECT_EQ(only(Params().texts({"a", "b,c", "q\"\\", "", "NULL"})), R"({"a","b,c","q\"\\","","NULL"})");
+  EXPECT_EQ(only(Params().texts({"a", "b,c", "q\"\\", "", "NULL"})),
+            R"({"a","b,c","q\"\\","","NULL"})");
   EXPECT_EQ(only(Params().texts({})), "{}");
   EXPECT_EQ(only(Params().texts_or_null({std::nullopt, "x"})), R"({NULL,"x"})");
-  EXPECT_EQ(only(Params().integers({1, -2, std::numeric_limits<std::int64_t>::min()})), "{1,-2,-9223372036854775808}");
+  EXPECT_EQ(only(Params().integers({1, -2, std::numeric_limits<std::int64_t>::min()})),
+            "{1,-2,-9223372036854775808}");
   EXPECT_EQ(only(Params().numbers({0.1, std::numeric_limits<double>::quiet_NaN()})), "{0.1,NaN}");
   EXPECT_EQ(only(Params().byteas({{0, 255}, {}})), R"({"\\x00ff","\\x"})");
   EXPECT_EQ(only(Params().times({from_unix_us(0)})), R"({"1970-01-01T00:00:00Z"})");

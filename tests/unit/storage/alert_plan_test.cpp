@@ -12,7 +12,8 @@ using model::MergeAction;
 
 const Timestamp kNoon = parse_rfc3339("2026-11-20T12:00:00Z").value();
 
-model::AlertArrival arrival(const std::string& name, std::optional<Timestamp> ends_at = std::nullopt) {
+model::AlertArrival arrival(const std::string& name,
+                            std::optional<Timestamp> ends_at = std::nullopt) {
   model::AlertArrival a;
   a.labels = {{"alertname", name}, {"severity", "critical"}};
   a.annotations = {{"summary", "short"}};

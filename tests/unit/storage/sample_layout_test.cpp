@@ -7,12 +7,15 @@ namespace {
 
 const Timestamp kMidnight = parse_rfc3339("2026-11-20T00:00:00Z").value();
 
-std::size_t rows_of(const std::vector<SampleRow>& samples) { return encode_samples(kDefaultTenant, samples).rows(); }
+std::size_t rows_of(const std::vector<SampleRow>& samples) {
+  return encode_samples(kDefaultTenant, samples).rows();
+}
 
 TEST(SampleLayout, ARowForEachBucketAndDay) {
   EXPECT_EQ(rows_of({}), 0U);
   EXPECT_EQ(rows_of({{1, kMidnight, 1}}), 1U);
-  EXPECT_EQ(rows_of({{1, kMidnight, 1}, {1 + kBuckets, kMidnight, 1}}), 1U) << "series of one bucket share rows";
+  EXPECT_EQ(rows_of({{1, kMidnight, 1}, {1 + kBuckets, kMidnight, 1}}), 1U)
+      << "series of one bucket share rows";
   EXPECT_EQ(rows_of({{1, kMidnight, 1}, {2, kMidnight, 1}}), 2U);
   EXPECT_EQ(rows_of({{1, kMidnight, 1}, {1, kMidnight - 1us, 1}}), 2U) << "a row never spans a day";
   EXPECT_EQ(rows_of({{1, from_unix_us(-1), 1}, {1, from_unix_us(0), 1}}), 2U) << "also before 1970";
@@ -29,7 +32,8 @@ TEST(SampleLayout, ARowIsFullAtItsLimit) {
 }
 
 TEST(SampleLayout, TheLastOfEqualTimesWins) {
-  const auto twice = encode_samples(kDefaultTenant, {{1, kMidnight, 7}, {1, kMidnight + 1s, 5}, {1, kMidnight, 8}});
+  const auto twice = encode_samples(kDefaultTenant,
+                                    {{1, kMidnight, 7}, {1, kMidnight + 1s, 5}, {1, kMidnight, 8}});
   const auto once = encode_samples(kDefaultTenant, {{1, kMidnight, 8}, {1, kMidnight + 1s, 5}});
   EXPECT_EQ(twice.data(), once.data());
 }
