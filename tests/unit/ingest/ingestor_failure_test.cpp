@@ -42,10 +42,15 @@ CORO_TEST(IngestorFailure, TheWriterPausesWhileTheDatabaseIsAway) {
 CORO_TEST(IngestorFailure, HealthRecoversWithoutTraffic) {
   Bench bench(co_await boost::asio::this_coro::executor);
   bench.start();
+  CO_UNTIL(bench.samples.reads > 0);
+  bench.samples.failures = 1'000'000;
   bench.database->fail_next(Errc::unavailable);
   bench.send(one_sample("a"));
   CO_UNTIL(bench.all_answered());
-  EXPECT_EQ(bench.ingestor->health().state, HealthState::failed);
+  const int reads = bench.samples.reads;
+  CO_UNTIL(bench.samples.reads > reads);
+  EXPECT_EQ(bench.ingestor->health().state, HealthState::failed) << "the probe failed";
+  bench.samples.failures = 0;
   CO_UNTIL(bench.ingestor->health().state == HealthState::ok);
   const auto stopped = co_await bench.ingestor->stop(Deadline::after(5s));
   CO_ASSERT_OK(stopped);
