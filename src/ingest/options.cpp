@@ -1,6 +1,5 @@
 #include "sensus/config/section.hpp"
 #include "sensus/ingest/ingestor.hpp"
-#include "sensus/ingest/limits.hpp"
 
 namespace sensus::ingest {
 
@@ -20,30 +19,6 @@ void describe(config::Section& section, Options& options) {
                    "How long after its end a step waits for late samples. Later ones are stored but not analysed.");
   section.integer("alerts_in_flight_max", options.alerts_in_flight_max, 1, 100'000,
                   "Alert requests that may wait for their commit at once. Beyond it senders get 503 and retry.");
-}
-
-void describe(config::Section& section, LimitOptions& options) {
-  using namespace std::chrono_literals;
-  section.integer("labels", options.labels, 1, 10'000, "Labels of one series or alert, and annotations of one alert, at most.");
-  section.size("label_name", options.label_name, {1}, 64_KiB, "Length of a label's name, at most.");
-  section.size("label_value", options.label_value, {1}, 1_MiB, "Length of a label's value, at most.");
-  section.size("annotation_value", options.annotation_value, {1}, 16_MiB, "Length of an annotation or of a generatorURL, at most.");
-  section.size("metric_name", options.metric_name, {1}, {255}, "Length of a metric's name, at most.");
-  section.duration("past_window", options.past_window, 1min, 24h * 3660,
-                   "How old a sample or the start of a firing alert may be. A resolved alert may have begun up to a year earlier.");
-  section.duration("future_window", options.future_window, 0ms, 24h, "How far ahead of this machine's clock a time may be.");
-}
-
-model::InputLimits input_limits(const LimitOptions& options) {
-  model::InputLimits out;
-  out.label_count_max = static_cast<std::size_t>(options.labels);
-  out.label_name_bytes_max = options.label_name.bytes;
-  out.label_value_bytes_max = options.label_value.bytes;
-  out.annotation_value_bytes_max = options.annotation_value.bytes;
-  out.metric_name_bytes_max = options.metric_name.bytes;
-  out.past_window = options.past_window;
-  out.future_window = options.future_window;
-  return out;
 }
 
 }  // namespace sensus::ingest
