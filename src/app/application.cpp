@@ -4,7 +4,6 @@
 
 #include "sensus/telemetry/process_metrics.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace sensus::app {
@@ -118,14 +117,12 @@ void Application::create_workers() {
                   [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); });
   create_consumer(model::Topic::alerts, config_.stream,
                   [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_alerts(std::move(entries)); });
-  if (!ollama_->enabled()) {
-    return;
-  }
-  // One at a time, and not taken for dead while the model still thinks.
-  stream::Options patient = config_.stream;
-  patient.batch = 1;
-  patient.claim_idle = std::max(patient.claim_idle, config_.llm.time_limit * config_.llm.attempts + std::chrono::milliseconds{1000});
-  create_consumer(model::Topic::explanations, patient,
+  // One at a time: the model answers one after the other. Consumers keep what they work on from being claimed, however long it takes,
+  // so what a dead one left is taken over as soon as anything else. Without a model too: what was asked of one that has been switched
+  // off since is to be finished, or it stays in the outbox for ever.
+  stream::Options one_by_one = config_.stream;
+  one_by_one.batch = 1;
+  create_consumer(model::Topic::explanations, one_by_one,
                   [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_explanations(std::move(entries)); });
 }
 

@@ -57,6 +57,17 @@ class LlmStory(harness.Story):
         harness.wait_until(lambda: "llm_analysis" in self.kinds(alert_id), 60, "the model is used again")
         self.assertEqual(self.sensus.get("/healthz/live").status, 200)
 
+    def test_switched_off_model_leaves_no_request_behind(self):
+        self.mode("slow")
+        alert_id = self.fire("AskedInVain")
+        asked = "SELECT count(*) FROM sensus.outbox WHERE topic = 'explanations'"
+        harness.wait_until(lambda: self.postgres.query(asked) == [["1"]], 10, "the model is asked")
+        self.assertEqual(self.sensus.process.stop(), 0, self.sensus.process.tail())
+        (self.workspace.path / "sensusd.yaml").write_text(self.config("stream:\n  claim_idle: 2s\n"))
+        self.sensus.start()
+        harness.wait_until(lambda: self.postgres.query(asked) == [["0"]], 15, "the request is finished without a model")
+        self.assertEqual(self.kinds(alert_id), {"evidence_report"})
+
 
 if __name__ == "__main__":
     harness.main()
