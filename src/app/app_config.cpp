@@ -159,7 +159,7 @@ std::vector<std::string> restart_keys(AppConfig& before, AppConfig& after) {
     const auto& old_fields = old_sections[s].fields();
     const auto& new_fields = new_sections[s].fields();
     for (std::size_t f = 0; f < old_fields.size(); ++f) {
-      if (!old_fields[f].reloadable && old_fields[f].get() != new_fields[f].get()) {
+      if (!old_fields[f].reloadable && old_fields[f].raw() != new_fields[f].raw()) {
         keys.push_back(old_sections[s].name() + "." + old_fields[f].key);
       }
     }

@@ -38,4 +38,7 @@ inline constexpr std::size_t kDepthMax = 8;
 /// A YAML scalar that reads back as exactly `text`: plain when that is safe, else between double quotes.
 [[nodiscard]] std::string render_scalar(std::string_view text);
 
+/// For showing: passwords inside connection strings and URLs are replaced by `<secret>`.
+[[nodiscard]] std::string mask_passwords(std::string text);
+
 }  // namespace sensus::config

@@ -61,6 +61,9 @@ void declare(std::vector<Field>& fields, Field field) {
   const bool is_new = std::none_of(fields.begin(), fields.end(), [&](const Field& f) { return f.key == field.key; });
   SENSUS_ASSERT(is_new);
   field.default_text = field.get();
+  if (!field.raw) {
+    field.raw = field.get;
+  }
   fields.push_back(std::move(field));
 }
 
@@ -173,7 +176,8 @@ Section& Section::string(std::string key, std::string& value, std::string help) 
     value = text;
     return {};
   };
-  field.get = [&value] { return render_scalar(value); };
+  field.get = [&value] { return render_scalar(mask_passwords(value)); };
+  field.raw = [&value] { return value; };
   declare(fields_, std::move(field));
   return *this;
 }
@@ -186,6 +190,7 @@ Section& Section::secret(std::string key, Secret& value, std::string help) {
     return {};
   };
   field.get = [&value] { return masked(value); };
+  field.raw = [&value] { return std::string(value.reveal()); };
   declare(fields_, std::move(field));
   return *this;
 }

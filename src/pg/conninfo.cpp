@@ -28,12 +28,22 @@ std::string quote(const std::string& value) {
   return out + "'";
 }
 
+/// libpq quotes what it could not read: that may be the whole URL, password and all.
+std::string without_quoted(std::string text) {
+  const std::size_t first = text.find('"');
+  const std::size_t last = text.rfind('"');
+  if (first != std::string::npos) {
+    text.replace(first, last - first + 1, "...");
+  }
+  return text;
+}
+
 Result<Keys> parse_keys(const std::string& url) {
   char* message = nullptr;
   const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
       PQconninfoParse(url.c_str(), &message));
   if (!parsed) {
-    const std::string why = message != nullptr ? first_line(message) : std::string("out of memory");
+    const std::string why = message != nullptr ? first_line(without_quoted(message)) : std::string("out of memory");
     PQfreemem(message);
     return make_error(Errc::invalid_input, "not a PostgreSQL connection string: " + why,
                       "database.url");

@@ -25,7 +25,8 @@ struct Field {
   bool reloadable = false;
   std::function<Result<>(std::string_view scalar)> set;             ///< For scalars.
   std::function<Result<>(const std::vector<std::string>&)> set_list;  ///< For lists.
-  std::function<std::string()> get;                                 ///< Current value as YAML scalar or flow list.
+  std::function<std::string()> get;  ///< Current value as YAML scalar or flow list, passwords masked.
+  std::function<std::string()> raw;  ///< Current value with its secrets, to tell a change; never to be shown.
 };
 
 /// The keys of one section, bound to the members of a module's Options object, whose values at declaration are the defaults.

@@ -128,6 +128,9 @@ TEST(AppConfig, OnlyKeysThatNeedARestartAreNamed) {
   after.service.environment = "test";
   after.server.listen = {"127.0.0.1:1"};
   EXPECT_THAT(restart_keys(before, after), ElementsAre("service.environment", "server.listen"));
+  before.redis.password = Secret("one");
+  after.redis.password = Secret("two");
+  EXPECT_THAT(restart_keys(before, after), ElementsAre("service.environment", "server.listen", "redis.password"));
 }
 
 TEST(AppConfig, LevelsAndFormatsHaveTheirNames) {

@@ -51,6 +51,28 @@ TEST(Reference, CurrentValuesReadBackWithSecretsMasked) {
   EXPECT_EQ(other.listen, f.listen);
 }
 
+TEST(Reference, PasswordsInsideConnectionStringsAreMasked) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"postgresql://app:canary@db:5432/sensus", "postgresql://app:<secret>@db:5432/sensus"},
+      {"postgresql://app:can@ary@db/sensus", "postgresql://app:<secret>@db/sensus"},
+      {"postgresql://app:can/ary@db", "postgresql://app:<secret>@db"},
+      {"postgresql://app@db:5432/sensus?password=canary&sslmode=require",
+       "postgresql://app@db:5432/sensus?password=<secret>&sslmode=require"},
+      {"host=db password=canary user=app", "host=db password=<secret> user=app"},
+      {"host=db password = 'can \\' ary' user=app", "host=db password = <secret> user=app"},
+      {"sslpassword=canary password=", "sslpassword=<secret> password=<secret>"},
+      {"http://me:canary@ollama:11434", "http://me:<secret>@ollama:11434"},
+      {"http://localhost:11434", "http://localhost:11434"},
+      {"host=/run/postgresql dbname=password", "host=/run/postgresql dbname=password"},
+  };
+  for (const auto& [given, shown] : cases) {
+    EXPECT_EQ(mask_passwords(given), shown);
+  }
+  Fixture f;
+  f.name = cases.front().first;
+  EXPECT_THAT(render_current_yaml(f.sections), Not(HasSubstr("canary")));
+}
+
 TEST(Reference, LongHelpIsWrapped) {
   std::int64_t value = 0;
   Section section("s", "Help.");

@@ -49,5 +49,14 @@ TEST(Conninfo, AnUnreadableStringIsInvalidInput) {
   EXPECT_EQ(broken.error().code, Errc::invalid_input);
 }
 
+TEST(Conninfo, AnUnreadableStringIsNotRepeatedForItMayHoldAPassword) {
+  for (const char* url : {"postgresql://u:canary@[::1/db", "postgresql://u:canary@h:5432x/db", "postgresql://u:can%ary@h/db",
+                          "host=h password=correct canary", "host=h password='canary"}) {
+    const auto broken = make_conninfo(url, Options(), "sensus");
+    const std::string message = broken ? "" : broken.error().message;
+    EXPECT_FALSE(has(message, "canary") || has(message, "can%ary")) << message;
+  }
+}
+
 }  // namespace
 }  // namespace sensus::pg
