@@ -91,7 +91,7 @@ runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
       mark_done(task.steps);
       metrics.steps_refused.inc(static_cast<double>(task.steps.size()));
       deps.log.throttled(telemetry::LogLevel::warning, "anomaly_series_max",
-                         "more series than detectors: some are stored but not scored; raise analysis.series_max if memory allows",
+                         "more series than detectors: some are stored but not scored; raise anomaly.series_max if memory allows",
                          {{"series_max", options.series_max}});
       continue;
     }

@@ -4,10 +4,13 @@ layers       a module includes strictly lower layers only (cmake/Layers.cmake)
 third_party  a library's headers appear only in the modules that own it, never in public headers
 sizes        no source file beyond the hard limit of lines
 leftovers    nothing unfinished, no test that is skipped
+runbook      what is logged as a failure and what an alert rule says stands in docs/operations.md
 """
 import pathlib
 import re
 import sys
+
+from runbook import runbook
 
 ROOT = pathlib.Path(".")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.M)
@@ -96,7 +99,8 @@ def leftovers():
 
 
 def main():
-    problems = list({"layers": layers, "third_party": third_party, "sizes": sizes, "leftovers": leftovers}[sys.argv[1]]())
+    checks = {"layers": layers, "third_party": third_party, "sizes": sizes, "leftovers": leftovers, "runbook": runbook}
+    problems = list(checks[sys.argv[1]]())
     print("\n".join(problems) or "clean")
     return 1 if problems else 0
 
