@@ -1,5 +1,6 @@
 -- Posts of 64 new alerts each; every alert is an episode of its own.
 local counter = 0
+local run = os.time()
 local thread_count = 0
 
 function setup(thread)
@@ -11,8 +12,8 @@ function request()
   local parts = {}
   for i = 1, 64 do
     counter = counter + 1
-    parts[i] = string.format('{"labels":{"alertname":"Bench","severity":"warning","n":"%d-%d","instance":"host-%d"},'
-      .. '"annotations":{"description":"benchmark alert"},"status":"firing"}', id, counter, counter % 500)
+    parts[i] = string.format('{"labels":{"alertname":"Bench","severity":"warning","n":"%d-%d-%d","instance":"host-%d"},'
+      .. '"annotations":{"description":"benchmark alert"},"status":"firing"}', run, id, counter, counter % 500)
   end
   return wrk.format("POST", "/api/v1/alerts", {["Content-Type"] = "application/json"}, "[" .. table.concat(parts, ",") .. "]")
 end
