@@ -68,7 +68,7 @@ class AlertStory(harness.Story):
         self.assertEqual(self.postgres.query("SELECT count(*) FROM metrics WHERE metric_name = 'cpu_usage'",
                                              user="sensus_grafana"), [["10"]], "a repeated sample replaces itself")
         self.assertEqual(self.postgres.query(
-            "SELECT max(value) FROM sensus.samples('cpu_usage', '{\"host\":\"server-1\"}', now() - interval '1 hour', now())",
+            "SELECT max(metric_value) FROM sensus.samples('cpu_usage', '{\"host\":\"server-1\"}', now() - interval '1 hour', now())",
             user="sensus_grafana"), [["9"]])
 
     def test_bad_metrics_store_nothing_and_name_the_field(self):
