@@ -18,6 +18,7 @@ struct Ingestor::Impl {
 
   /// Reads the samples of steps that may have been open at the last end; continues where a failed attempt stopped.
   static runtime::Async<> rebuild_steps(std::shared_ptr<Impl> self);
+  static runtime::Async<> rebuild_page(std::shared_ptr<Impl> self);
   /// One attempt, logged and counted; the time to wait before the next.
   static boost::asio::awaitable<Duration> try_rebuild(std::shared_ptr<Impl> self);
   /// After a failure without new traffic: asks whether the database answers again.
@@ -36,6 +37,8 @@ struct Ingestor::Impl {
   std::shared_ptr<CommitPipeline> pipeline;
   std::int64_t alerts_in_flight = 0;
   std::optional<Timestamp> rebuild_from;
+  Timestamp rebuild_to;
+  std::chrono::microseconds rebuild_slice{std::chrono::seconds{2}};
   runtime::Backoff rebuild_backoff;
   runtime::Signal tick;
   runtime::Signal alerts_idle;

@@ -14,6 +14,9 @@ constexpr Duration kTick = std::chrono::seconds{1};
 // About 5 ms of the reactor.
 constexpr std::size_t kVisitsPerTurn = 20'000;
 constexpr std::size_t kRebuildPage = 50'000;
+// The window of a page shrinks and grows so that it holds about a page: its cost is what it holds, not what is returned.
+constexpr std::chrono::microseconds kSliceMin = std::chrono::milliseconds{1};
+constexpr std::chrono::microseconds kSliceMax = std::chrono::minutes{1};
 constexpr Duration kReadTimeout = std::chrono::seconds{5};
 
 }  // namespace
@@ -64,20 +67,41 @@ runtime::Async<> Ingestor::Impl::rebuild_steps(std::shared_ptr<Impl> self) {
     // A sender's clock may be ahead; the steps of the others are not.
     const Timestamp last = std::min(**newest, self->clock.now());
     self->rebuild_from = steps.step_start(last - 2 * steps.step() - self->options.step_grace);
+    // What comes from now on is kept aside.
+    self->rebuild_to = **newest + std::chrono::microseconds{1};
   }
-  for (;;) {
-    auto page = co_await self->samples.recent_samples(Deadline::after(kReadTimeout), kDefaultTenant, *self->rebuild_from, kRebuildPage);
+  while (*self->rebuild_from < self->rebuild_to) {
+    Result<> page = co_await rebuild_page(self);
     if (!page) {
-      co_return std::move(page).error();
+      co_return page;
     }
-    self->pipeline->feed().restored(kDefaultTenant, *page, self->clock.now());
-    if (page->size() < kRebuildPage) {
-      co_return Result<>{};
-    }
-    const Timestamp last = page->back().sample.time;
-    // A page of a single instant would come again and again.
-    self->rebuild_from = std::max(last, *self->rebuild_from + std::chrono::microseconds{1});
   }
+  co_return Result<>{};
+}
+
+runtime::Async<> Ingestor::Impl::rebuild_page(std::shared_ptr<Impl> self) {
+  const Timestamp from = *self->rebuild_from;
+  const Timestamp to = std::min(self->rebuild_to, from + self->rebuild_slice);
+  const Deadline deadline = Deadline::after(kReadTimeout);
+  auto page = co_await self->samples.recent_samples(deadline, kDefaultTenant, from, to, kRebuildPage);
+  if (!page) {
+    if (page.error().code == Errc::timeout) {
+      self->rebuild_slice = std::max(self->rebuild_slice / 2, kSliceMin);
+    }
+    co_return std::move(page).error();
+  }
+  self->pipeline->feed().restored(kDefaultTenant, *page, self->clock.now());
+  if (page->size() >= kRebuildPage) {
+    // A page of a single instant would come again and again.
+    self->rebuild_from = std::max(page->back().sample.time, from + std::chrono::microseconds{1});
+    self->rebuild_slice = std::max(self->rebuild_slice / 2, kSliceMin);
+  } else {
+    self->rebuild_from = to;
+    if (page->size() < kRebuildPage / 4) {
+      self->rebuild_slice = std::min(self->rebuild_slice * 2, kSliceMax);
+    }
+  }
+  co_return Result<>{};
 }
 
 runtime::Task Ingestor::Impl::probe(std::shared_ptr<Impl> self) {

@@ -74,7 +74,7 @@ constexpr std::string_view kRecent =
     "where b.tenant_id = $1::int and b.bucket = any(select generate_series(0, $4::int - "
     "1)::smallint) "
     "and b.t_min >= date_trunc('day', $2::timestamptz, 'UTC') and b.t_max >= $2::timestamptz and "
-    "u.time >= $2::timestamptz "
+    "b.t_min < $5::timestamptz and u.time >= $2::timestamptz and u.time < $5::timestamptz "
     "order by u.series, u.time, b.written_at desc, u.n desc) w order by w.time, w.series limit "
     "$3::bigint";
 
@@ -241,17 +241,17 @@ class PgSampleStore final : public SampleStore {
   }
 
   runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant,
-                                                        Timestamp from,
+                                                        Timestamp from, Timestamp to,
                                                         std::size_t limit) override {
     using Samples = std::vector<RawSample>;
-    std::function<Result<Samples>(Tx&)> job = [tenant, from, limit](Tx& tx) -> Result<Samples> {
+    std::function<Result<Samples>(Tx&)> job = [tenant, from, to, limit](Tx& tx) -> Result<Samples> {
       Samples samples;
-      const auto count = static_cast<std::int64_t>(limit);
-      read_points(
-          tx.exec(kRecent, Params().integer(tenant).time(from).integer(count).integer(kBuckets)),
-          [&](SeriesId id, model::Sample sample) {
-            samples.push_back({id, sample});
-          });
+      Params params;
+      params.integer(tenant).time(from).integer(static_cast<std::int64_t>(limit));
+      params.integer(kBuckets).time(to);
+      read_points(tx.exec(kRecent, params), [&](SeriesId id, model::Sample sample) {
+        samples.push_back({id, sample});
+      });
       return samples;
     };
     auto samples =

@@ -54,7 +54,7 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery) override {
     co_return std::vector<storage::RangeSeries>{};
   }
-  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, std::size_t) override {
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, Timestamp, std::size_t) override {
     co_return std::vector<RawSample>{};
   }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }

@@ -96,12 +96,14 @@ class SampleStore {
   };
   [[nodiscard]] virtual runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids,
                                                                          Timestamp from, Timestamp to, std::chrono::seconds step) = 0;
-  /// Raw samples with a time of `from` or later, any series, oldest first, at most `limit`: to rebuild open steps after a crash.
+  /// Raw samples in [from, to), any series, oldest first, at most `limit`: to rebuild open steps after a crash. Costs what the whole
+  /// window holds, so ask for short ones.
   struct RawSample {
     SeriesId series = 0;
     model::Sample sample;
   };
-  [[nodiscard]] virtual runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, std::size_t limit) = 0;
+  [[nodiscard]] virtual runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, Timestamp to,
+                                                                             std::size_t limit) = 0;
   /// Time of the newest stored sample.
   [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) = 0;
 };

@@ -166,7 +166,7 @@ CORO_TEST(SampleStore, ReadsWhatAModelSaysWithTheLastWriteOfEachTime) {
     ids = written->new_series;
   }
 
-  auto all = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 24h, 100'000);
+  auto all = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 24h, kNoon + 48h, 100'000);
   CO_ASSERT_OK(all);
   EXPECT_EQ(all->size(), model.size());
   for (const auto& raw : *all) {
@@ -259,10 +259,14 @@ CORO_TEST(SampleStore, NewestAndRecentSamples) {
   auto newest = co_await store->newest_sample(soon(), kDefaultTenant);
   CO_ASSERT_OK(newest);
   EXPECT_EQ(*newest, kNoon);
-  auto recent = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 2h, 1);
+  auto recent = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 2h, kNoon + 1h, 1);
   CO_ASSERT_OK(recent);
   CO_ASSERT_EQ(recent->size(), 1U);
   EXPECT_EQ(recent->at(0).sample.value, 3) << "the oldest first";
+  auto bounded = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 2h, kNoon, 10);
+  CO_ASSERT_OK(bounded);
+  CO_ASSERT_EQ(bounded->size(), 1U);
+  EXPECT_EQ(bounded->at(0).sample.value, 3) << "the end does not belong to the window";
 }
 
 CORO_TEST(SampleStore, ListsSeriesByNameMatcherAndPage) {

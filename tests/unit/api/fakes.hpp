@@ -186,7 +186,7 @@ struct FakeSamples final : storage::SampleStore {
                                                     std::chrono::seconds) override {
     co_return std::vector<StepMeans>{};
   }
-  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, std::size_t) override {
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, Timestamp, std::size_t) override {
     co_return std::vector<RawSample>{};
   }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {

@@ -125,6 +125,8 @@ class FakeSampleStore final : public storage::SampleStore {
   std::vector<RawSample> stored;  ///< Oldest first.
   int failures = 0;               ///< So many reads fail with `unavailable`.
   int reads = 0;
+  std::size_t scanned = 0;   ///< Samples in the windows that were asked for, also those beyond the limit.
+  bool read_to_end = false;  ///< The last page reached the newest sample.
 
   runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override { co_return unused(); }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override { co_return unused(); }
@@ -133,16 +135,20 @@ class FakeSampleStore final : public storage::SampleStore {
                                                     std::chrono::seconds) override {
     co_return unused();
   }
-  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp from, std::size_t limit) override {
+  runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp from, Timestamp to, std::size_t limit) override {
     if (read_fails()) {
       co_return away();
     }
     std::vector<RawSample> out;
     for (const RawSample& raw : stored) {
-      if (raw.sample.time >= from && out.size() < limit) {
-        out.push_back(raw);
+      if (raw.sample.time >= from && raw.sample.time < to) {
+        ++scanned;
+        if (out.size() < limit) {
+          out.push_back(raw);
+        }
       }
     }
+    read_to_end = out.size() < limit && (stored.empty() || to > stored.back().sample.time);
     co_return out;
   }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {

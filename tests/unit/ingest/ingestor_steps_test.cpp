@@ -62,7 +62,7 @@ CORO_TEST(IngestorSteps, OpenStepsAreRebuiltFromStoredSamples) {
   bench.start();
   bench.send(one_sample("new", 8));
   CO_UNTIL(bench.all_answered());
-  CO_UNTIL(bench.samples.reads >= 3);
+  CO_UNTIL(bench.samples.read_to_end);
   bench.clock.advance(80s);
   CO_UNTIL(published(*bench.database).size() == 3);
   for (const auto& point : published(*bench.database)) {
@@ -80,12 +80,25 @@ CORO_TEST(IngestorSteps, ManyStoredSamplesAreReadInPages) {
     bench.samples.stored.push_back({i % 1000 + 1, {kNow - 30s + std::chrono::milliseconds{i / 1000}, 1}});
   }
   bench.start();
-  CO_UNTIL(bench.samples.reads >= 4);
+  CO_UNTIL(bench.samples.read_to_end);
   bench.clock.advance(80s);
   CO_UNTIL(published(*bench.database).size() >= 1000);
   const auto points = published(*bench.database);
   EXPECT_EQ(points.size(), 1000U);
   EXPECT_TRUE(std::all_of(points.begin(), points.end(), [](const auto& point) { return point.value == 1; }));
+  const auto stopped = co_await bench.ingestor->stop(Deadline::after(5s));
+  CO_ASSERT_OK(stopped);
+}
+
+CORO_TEST(IngestorSteps, ReadingManyStoredSamplesCostsWhatTheyAreNotTheirSquare) {
+  Bench bench(co_await boost::asio::this_coro::executor);
+  constexpr int kCount = 1'000'000;
+  for (int i = 0; i < kCount; ++i) {
+    bench.samples.stored.push_back({i % 1000 + 1, {kNow - 100s + std::chrono::microseconds{i * 100}, 1}});
+  }
+  bench.start();
+  CO_UNTIL(bench.samples.read_to_end);
+  EXPECT_LT(bench.samples.scanned, 4U * kCount);
   const auto stopped = co_await bench.ingestor->stop(Deadline::after(5s));
   CO_ASSERT_OK(stopped);
 }
