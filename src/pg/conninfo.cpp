@@ -59,7 +59,8 @@ Result<Keys> parse_keys(const std::string& url) {
 
 std::string server_settings(const Options& options) {
   // client_connection_check_interval: the server gives up a statement whose client was cut off.
-  return "-c search_path=sensus,public -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex -c "
+  // plan_cache_mode: one plan for all values of optional filters reads whole tables.
+  return "-c search_path=sensus,public -c plan_cache_mode=force_custom_plan -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex -c "
          "extra_float_digits=1"
          " -c client_min_messages=error -c jit=off -c statement_timeout=" +
          std::to_string(options.statement_timeout.count()) +

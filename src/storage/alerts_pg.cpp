@@ -98,6 +98,14 @@ class PgAlertStore final : public AlertStore {
                                             AlertFilter filter) override {
     std::function<Result<Page<model::Episode>>(Tx&)> job =
         [tenant, filter](Tx& tx) -> Result<Page<model::Episode>> {
+      // Both columns are labels too, and labels have an index.
+      std::vector<model::Matcher> matchers = filter.matchers;
+      if (!filter.alert_name.empty()) {
+        matchers.push_back({"alertname", model::MatchOp::equal, filter.alert_name});
+      }
+      if (!filter.severity.empty()) {
+        matchers.push_back({"severity", model::MatchOp::equal, filter.severity});
+      }
       Params params;
       params.integer(tenant);
       if (filter.status) {
@@ -110,7 +118,7 @@ class PgAlertStore final : public AlertStore {
           .time_or_null(filter.from)
           .time_or_null(filter.to);
       add_page_key(params, filter.after);
-      add_matchers(params, filter.matchers);
+      add_matchers(params, matchers);
       params.integer(static_cast<std::int64_t>(filter.limit) + 1);
       auto episodes = read_episodes(tx.exec(kList, params));
       return make_page(std::move(episodes), filter.limit, [](const model::Episode& e) {
