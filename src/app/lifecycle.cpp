@@ -101,12 +101,18 @@ void Application::request_stop(int exit_code) {
 
 /// Reads the file again. A broken one changes nothing; of a good one the reloadable keys are taken, the others are named.
 Result<> Application::reload() {
-  notify_reloading();
+  // Before the first READY=1, and after STOPPING=1, the service manager must not be told that the daemon serves.
+  const bool serving = started_ && !stop_requested_;
+  if (serving) {
+    notify_reloading();
+  }
   LoadedConfig loaded = load_config(command_line_, config::process_environment());
   if (const auto* mistakes = std::get_if<std::vector<std::string>>(&loaded)) {
     reload_successful_.set(0);
     log_.error("the configuration is broken and was not taken; the one before stays", {{"mistakes", join(*mistakes)}});
-    notify_ready("configuration broken, the one before stays");
+    if (serving) {
+      notify_ready("configuration broken, the one before stays");
+    }
     return make_error(Errc::invalid_input, "the configuration was not taken: " + join(*mistakes));
   }
   AppConfig& fresh = std::get<AppConfig>(loaded);
@@ -124,7 +130,9 @@ Result<> Application::reload() {
   } else {
     log_.warning("configuration reloaded; restart to apply all of it", {{"restart_needed_for", join(waiting)}});
   }
-  notify_ready("serving");
+  if (serving) {
+    notify_ready("serving");
+  }
   return {};
 }
 

@@ -187,10 +187,11 @@ class Reply:
 class Sensus:
     """The daemon. `config` is the YAML text; {name} fields of it are not expanded."""
 
-    def __init__(self, workspace, config=None, arguments=(), name="sensusd"):
+    def __init__(self, workspace, config=None, arguments=(), name="sensusd", env=None):
         self.workspace = workspace
         self.name = name
         self.arguments = list(arguments)
+        self.env = env
         if config is not None:
             path = workspace.path / f"{name}.yaml"
             path.write_text(config)
@@ -204,7 +205,7 @@ class Sensus:
         # The first start picks a free port; later ones keep it, as senders expect.
         listen = f"127.0.0.1:{self.port}"
         self.process = Process(self.name, [BIN / "sensusd", *self.arguments, "--listen", listen, "--ready-file", str(ready),
-                                           "--log-format", "json"], self.workspace.path)
+                                           "--log-format", "json"], self.workspace.path, env=self.env)
 
         def bound():
             assert self.process.running(), self.process.tail()
