@@ -17,6 +17,13 @@ void FeedQueue::push(StreamId id, const Entry& entry) {
   live_.push_back(Live{id, entry});
 }
 
+void FeedQueue::stream_ends_at(StreamId end) {
+  if (replaying_ && end < cursor_) {
+    cursor_ = StreamId{};
+    gap_ = true;  // Another page, from the beginning.
+  }
+}
+
 void FeedQueue::replayed(std::optional<StreamId> last, bool at_end) {
   if (last && *last > cursor_) {
     cursor_ = *last;

@@ -27,6 +27,9 @@ class FeedQueue {
   [[nodiscard]] bool replaying() const { return replaying_; }
   /// Where the next page of the replay starts (exclusive).
   [[nodiscard]] StreamId cursor() const { return cursor_; }
+  /// Nothing came after the cursor, and the stream ends there. A cursor ahead of it is of a stream
+  /// that Redis lost: all of this one is new to the reader.
+  void stream_ends_at(StreamId end);
   /// A page was read up to `last`; `at_end`: it reached the end of the stream.
   void replayed(std::optional<StreamId> last, bool at_end);
   /// What is live; empty while replaying.

@@ -83,6 +83,8 @@ struct LiveFeed::Impl {
   static runtime::Async<std::vector<Entry>> replay(Self self,
                                                    std::shared_ptr<Subscriber> subscriber,
                                                    Deadline deadline);
+  static runtime::Async<> check_cursor(Self self, std::shared_ptr<Subscriber> subscriber,
+                                       Deadline deadline);
   static runtime::Async<std::unique_ptr<Subscription>> subscribe(
       Self self, std::optional<std::string> last_event_id);
 
@@ -208,10 +210,31 @@ runtime::Async<std::vector<Entry>> LiveFeed::Impl::replay(Self self,
   if (!raw) {
     co_return std::move(raw).error();
   }
+  if (raw->empty()) {
+    Result<> checked = co_await check_cursor(self, subscriber, deadline);
+    if (!checked) {
+      co_return std::move(checked).error();
+    }
+  }
   const std::optional<StreamId> last =
       raw->empty() ? std::nullopt : parse_stream_id(raw->back().id);
   subscriber->queue.replayed(last, raw->size() < kPage);
   co_return parse_all(std::move(*raw));
+}
+
+runtime::Async<> LiveFeed::Impl::check_cursor(Self self, std::shared_ptr<Subscriber> subscriber,
+                                              Deadline deadline) {
+  redis::Command command = render_info(self->options.events_key);
+  Result<redis::Reply> reply = co_await self->history.command(deadline, std::move(command));
+  if (!reply) {
+    co_return std::move(reply).error();
+  }
+  Result<std::optional<StreamId>> end = parse_last_generated(*reply);
+  if (!end) {
+    co_return std::move(end).error();
+  }
+  subscriber->queue.stream_ends_at(end->value_or(StreamId{}));
+  co_return Result<>{};
 }
 
 runtime::Async<> LiveFeed::Impl::find_position(Self self) {

@@ -85,5 +85,26 @@ TEST(FeedQueue, AnEmptyReplayGoesLiveAtOnce) {
   EXPECT_EQ(taken(queue), Ids{"10-0"});
 }
 
+TEST(FeedQueue, ACursorAheadOfTheStreamStartsItOver) {
+  FeedQueue queue(10, StreamId{900, 0});
+  push(queue, 5);
+  queue.stream_ends_at(StreamId{5, 0});
+  queue.replayed(std::nullopt, true);
+  EXPECT_TRUE(queue.replaying());
+  EXPECT_EQ(queue.cursor(), StreamId{});
+  queue.replayed(StreamId{5, 0}, true);
+  push(queue, 6);
+  EXPECT_EQ(taken(queue), Ids{"6-0"});
+}
+
+TEST(FeedQueue, ACursorAtTheEndOfTheStreamStays) {
+  FeedQueue queue(10, StreamId{5, 0});
+  queue.stream_ends_at(StreamId{5, 0});
+  queue.replayed(std::nullopt, true);
+  EXPECT_FALSE(queue.replaying());
+  push(queue, 6);
+  EXPECT_EQ(taken(queue), Ids{"6-0"});
+}
+
 }  // namespace
 }  // namespace sensus::stream
