@@ -142,6 +142,7 @@ Operation probe(std::string_view pattern, OperationHandler handler, std::string_
   operation.handler = handler;
   operation.id = id;
   operation.tag = "operate";
+  operation.probe = true;
   operation.summary = summary;
   return operation;
 }
@@ -174,6 +175,7 @@ Operation startup_probe() {
 Operation reload_operation() {
   Operation operation = probe("/-/reload", reload, "reload", "Read the configuration again");
   operation.method = http::Method::post;
+  operation.probe = false;
   operation.description = "Off unless `api.lifecycle` is true. All or nothing: on a mistake the configuration before stays in force.";
   operation.problems = {403, 500};
   operation.responses = {{200, "In force.", kJson, "Reloaded"}};

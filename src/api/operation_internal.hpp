@@ -45,6 +45,7 @@ struct Operation {
   std::string_view body_schema = {};
   std::vector<std::string_view> body_examples = {};  ///< Keys into `examples` of components.json.
   BodyLimit body_limit = BodyLimit::none;
+  bool probe = false;  ///< See http::Route::probe.
   /// Statuses of problems that the route can answer, beside those that every route can.
   std::vector<int> problems = {};
   std::vector<ResponseDoc> responses;

@@ -43,6 +43,7 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
   route.handler = [state, handler](const http::Request& request) { return handler(*state, request); };
   route.produces = produces_of(operation);
   route.deadline = operation.tag == "series" ? state->options.query_timeout : state->options.request_timeout;
+  route.probe = operation.probe;
   if (operation.body_limit == BodyLimit::ingest) {
     route.body_limit = state->options.body_limit.bytes;
     route.content_types = {std::string(kJson)};

@@ -10,13 +10,14 @@ constexpr std::string_view kRequestsHelp = "HTTP requests answered, by method, r
 
 }  // namespace
 
-EndpointMetrics::EndpointMetrics(telemetry::Metrics& metrics, std::string endpoint)
+EndpointMetrics::EndpointMetrics(telemetry::Metrics& metrics, std::string endpoint, bool probe)
     : metrics_(metrics),
       endpoint_(std::move(endpoint)),
+      probe_(probe),
       duration_(metrics.histogram("http_request_duration_seconds",
                                   "Time from a request's head to its response, streams excepted, by route pattern.",
                                   telemetry::latency_buckets(), {{"endpoint", endpoint_}})),
-      errors_(metrics.counter("http_requests_errors_total", "HTTP requests answered with a 5xx, by route pattern.",
+      errors_(metrics.counter("http_requests_errors_total", "HTTP requests answered with a 5xx, probes excepted, by route pattern.",
                               {{"endpoint", endpoint_}})) {}
 
 telemetry::Counter EndpointMetrics::resolve(Method method, int status) {
@@ -26,7 +27,7 @@ telemetry::Counter EndpointMetrics::resolve(Method method, int status) {
 }
 
 void EndpointMetrics::count(Method method, int status) {
-  if (status >= 500) {
+  if (status >= 500 && !probe_) {
     errors_.inc();
   }
   auto& known = requests_[static_cast<std::size_t>(method)];
@@ -49,11 +50,11 @@ HttpMetrics::HttpMetrics(telemetry::Metrics& metrics, const Router& router)
                                             "Connections closed before a request was read, by reason.",
                                             {{"reason", "accept_error"}})),
       router_(router),
-      unmatched_(metrics, "unmatched") {
+      unmatched_(metrics, "unmatched", false) {
   for (const Route& route : router.routes()) {
     auto& endpoint = by_pattern_[route.pattern];
     if (!endpoint) {
-      endpoint = std::make_unique<EndpointMetrics>(metrics, route.pattern);
+      endpoint = std::make_unique<EndpointMetrics>(metrics, route.pattern, route.probe);
     }
     by_route_.push_back(endpoint.get());
   }

@@ -16,8 +16,8 @@ namespace sensus::http {
 /// The handles of one endpoint (route pattern). Status codes are met once and kept. **Threading**: reactor only.
 class EndpointMetrics {
  public:
-  EndpointMetrics(telemetry::Metrics& metrics, std::string endpoint);
-  /// Counts an answer; 5xx also as an error.
+  EndpointMetrics(telemetry::Metrics& metrics, std::string endpoint, bool probe);
+  /// Counts an answer; 5xx also as an error, unless the route is a probe.
   void count(Method method, int status);
   void observe(double seconds) const { duration_.observe(seconds); }
   [[nodiscard]] const std::string& name() const { return endpoint_; }
@@ -27,6 +27,7 @@ class EndpointMetrics {
 
   telemetry::Metrics& metrics_;
   std::string endpoint_;
+  bool probe_;
   std::array<std::vector<std::pair<int, telemetry::Counter>>, 8> requests_;  ///< By Method.
   telemetry::Histogram duration_;
   telemetry::Counter errors_;

@@ -156,7 +156,8 @@ void Session::append_response(const Response& response, BodyFraming framing) {
 
 void Session::log_access(int status, double took) const {
   using telemetry::LogLevel;
-  const LogLevel level = status >= 500 ? LogLevel::warning : status >= 400 ? LogLevel::info : LogLevel::debug;
+  const bool asked_for = route_ != nullptr && route_->probe;
+  const LogLevel level = asked_for || status < 400 ? LogLevel::debug : status >= 500 ? LogLevel::warning : LogLevel::info;
   if (!core_->log.enabled(level)) {
     return;
   }
@@ -165,7 +166,7 @@ void Session::log_access(int status, double took) const {
                                     {"status", status},               {"ms", took * 1000},
                                     {"peer", peer_},                  {"request_id", request_.id},
                                     {"trace_id", request_.trace_id}};
-  if (status < 400) {
+  if (asked_for || status < 400) {
     core_->log.write(level, "request", fields);
     return;
   }

@@ -320,7 +320,11 @@ void CommitPipeline::refresh_gauges() {
   instruments_.step_points_waiting.set(as_double(steps_.closed()));
   evictions_.follow(cache_.evictions());
   late_.follow(steps_.late() + feed_.overflowed());
-  dropped_.follow(steps_.dropped());
+  if (dropped_.follow(steps_.dropped())) {
+    log_.throttled(telemetry::LogLevel::warning, "steps_dropped",
+                   "too many closed analysis steps waited for PostgreSQL; the oldest were given up and are not looked at "
+                   "for anomalies, their samples are safe");
+  }
 }
 
 }  // namespace sensus::ingest

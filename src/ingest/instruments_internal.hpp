@@ -64,11 +64,14 @@ class Instruments {
 class TotalFollower {
  public:
   explicit TotalFollower(telemetry::Counter counter) : counter_(counter) {}
-  void follow(std::uint64_t total) {
-    if (total > seen_) {
-      counter_.inc(static_cast<double>(total - seen_));
-      seen_ = total;
+  /// True when the total has grown.
+  bool follow(std::uint64_t total) {
+    if (total <= seen_) {
+      return false;
     }
+    counter_.inc(static_cast<double>(total - seen_));
+    seen_ = total;
+    return true;
   }
 
  private:

@@ -54,12 +54,14 @@ constexpr std::string_view kRepublishTopic =
 
 // Counting is bounded: past a million the number says nothing new and costs the database.
 constexpr std::string_view kStats =
-    "select (select count(*) from (select from sensus.outbox where published_at is null limit "
-    "1000000) p), "
+    // Requests to an LLM that is away rest here on purpose; they are not a sign that Redis takes nothing.
+    "with waiting as (select id, created_at from sensus.outbox where published_at is null "
+    "and not (topic = 'explanations' and next_at > now())) "
+    "select (select count(*) from (select from waiting limit 1000000) p), "
     "(select count(*) from (select from sensus.outbox where published_at is not null limit "
     "1000000) u), "
-    "coalesce(extract(epoch from now() - (select created_at from sensus.outbox where published_at "
-    "is null order by id limit 1)), 0)::float8";
+    "coalesce(extract(epoch from now() - (select created_at from waiting order by id limit 1)), "
+    "0)::float8";
 
 class PgOutbox final : public Outbox {
  public:

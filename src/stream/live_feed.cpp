@@ -292,6 +292,8 @@ void LiveFeed::Impl::fan_out(std::vector<RawEntry> raw) {
     }
     if (was_well && subscriber->queue.overflowed()) {
       dropped.inc();
+      log.throttled(telemetry::LogLevel::warning, "subscriber_dropped",
+                    "a reader of the live feed was too slow and is cut off; it can come back with Last-Event-ID");
     }
     subscriber->changed.notify();
   }

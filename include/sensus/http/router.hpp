@@ -21,6 +21,7 @@ struct Route {
   std::vector<std::string> content_types = {};  ///< Accepted for the body (415 otherwise); empty = any.
   std::vector<std::string> produces = {};       ///< 406 when Accept allows none of them; empty = no check.
   Duration deadline = std::chrono::seconds{5};  ///< Of the handler; streams are exempt.
+  bool probe = false;  ///< Its 503 is an answer, not a failure: logged at debug, not counted as an error.
 };
 
 /// Exact segments win over {name}. GET also answers HEAD. **Threading**: filled at start, then read only.

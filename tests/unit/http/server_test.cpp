@@ -21,6 +21,8 @@ awaitable<Response> sized(const Request& request) {
 
 awaitable<Response> ids(const Request& request) { co_return Response::text(200, request.id + " " + request.trace_id); }
 
+awaitable<Response> not_ready(const Request&) { co_return Response::json(503, "{}"); }
+
 awaitable<Response> throws(const Request&) {
   throw std::runtime_error("secret inside");
   co_return Response::empty(204);
@@ -45,6 +47,9 @@ class ServerTest : public testing::Test {
     server_.router.add(route(Method::get, "/sized", sized));
     server_.router.add(route(Method::get, "/ids", ids));
     server_.router.add(route(Method::get, "/throws", throws));
+    Route probe = route(Method::get, "/probe", not_ready);
+    probe.probe = true;
+    server_.router.add(std::move(probe));
     server_.router.add(route(Method::get, "/nothing", nothing));
     server_.router.add(route(Method::post, "/headers", all_headers));
     server_.start();
@@ -209,6 +214,14 @@ TEST_F(ServerTest, AThrowingHandlerIs500AndLogged) {
   EXPECT_NE(server_.log_text().find("secret inside"), std::string::npos);
   EXPECT_NE(server_.log_text().find("find-me"), std::string::npos);
   EXPECT_EQ(server_.metric(R"(http_requests_errors_total{endpoint="/throws"})"), 1);
+}
+
+TEST_F(ServerTest, A503OfAProbeIsAnAnswerNotAFailure) {
+  RawClient client(server_.port);
+  EXPECT_EQ(client.ask("GET /probe HTTP/1.1\r\nHost: h\r\n\r\n").status, 503);
+  EXPECT_EQ(server_.metric(R"(http_requests_total{endpoint="/probe",method="GET",status="503"})"), 1);
+  EXPECT_EQ(server_.metric(R"(http_requests_errors_total{endpoint="/probe"})"), 0);
+  EXPECT_EQ(server_.log_text().find("request failed"), std::string::npos);
 }
 
 TEST_F(ServerTest, LogsEachRequestAndNeverABody) {
