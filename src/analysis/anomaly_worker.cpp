@@ -18,6 +18,9 @@ constexpr std::chrono::seconds kHandleLimit{45};
 constexpr std::chrono::seconds kStoreLimit{10};
 constexpr std::size_t kPendingStepsMax = 200'000;
 
+/// Passes by itself, whatever the entries hold.
+bool is_outage(Errc code) { return code == Errc::unavailable || code == Errc::overloaded || code == Errc::in_doubt; }
+
 using Batches = std::vector<Result<codec::StepBatch>>;
 
 Result<Batches> parse_all(const std::vector<stream::Entry>& entries) {
@@ -104,9 +107,14 @@ runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::Impl::handle(std
                              "steps were not scored and will be tried again; see the state of PostgreSQL and of the cpu pool",
                              {{"error", to_string(scored.error().code)}, {"detail", scored.error().message}});
   }
-  co_await self->store_all(deadline, verdicts);
+  const Result<> stored = co_await self->store_all(deadline, verdicts);
   self->metrics.pending_steps.set(static_cast<double>(self->pending_steps()));
 
+  const Result<>& trouble = scored ? stored : scored;
+  const bool unfinished = std::ranges::any_of(ids, [&](EventId id) { return !verdicts.contains(id) && self->is_pending(id); });
+  if (unfinished && !trouble && is_outage(trouble.error().code)) {
+    co_return trouble.error();  // The consumer repeats the batch, which uses up no deliveries.
+  }
   std::vector<stream::Disposition> dispositions;
   for (const EventId id : ids) {
     const auto verdict = verdicts.find(id);
@@ -165,7 +173,8 @@ runtime::Async<> AnomalyWorker::Impl::take_in(Deadline deadline, std::vector<str
   co_return Result<>{};
 }
 
-runtime::Task AnomalyWorker::Impl::store_all(Deadline deadline, Verdicts& verdicts) {
+runtime::Async<> AnomalyWorker::Impl::store_all(Deadline deadline, Verdicts& verdicts) {
+  Result<> outcome;
   std::map<TenantId, std::vector<EventId>> complete;
   for (const PendingEvent& event : pending) {
     if (is_complete(event)) {
@@ -176,8 +185,11 @@ runtime::Task AnomalyWorker::Impl::store_all(Deadline deadline, Verdicts& verdic
     const Result<> stored = co_await store(deadline, tenant, ids);
     if (!stored && !traits_of(stored.error().code).retryable) {
       co_await store_singly(deadline, tenant, ids, verdicts);
+    } else if (!stored) {
+      outcome = stored;
     }
   }
+  co_return outcome;
 }
 
 /// One event that can never be stored must not hold up the others.

@@ -62,7 +62,7 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   static runtime::Async<std::vector<stream::Disposition>> handle(std::shared_ptr<Impl> self, std::vector<stream::Entry> entries);
   runtime::Async<> take_in(Deadline deadline, std::vector<stream::Entry> entries, Verdicts& verdicts);
   [[nodiscard]] std::vector<stream::Entry> choose_new(std::vector<stream::Entry> entries, Verdicts& verdicts) const;
-  runtime::Task store_all(Deadline deadline, Verdicts& verdicts);
+  runtime::Async<> store_all(Deadline deadline, Verdicts& verdicts);
   runtime::Task store_singly(Deadline deadline, TenantId tenant, std::vector<EventId> ids, Verdicts& verdicts);
   runtime::Async<> store(Deadline deadline, TenantId tenant, std::vector<EventId> ids);
   void forget(const std::vector<EventId>& ids);
