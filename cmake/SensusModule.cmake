@@ -43,7 +43,9 @@ function(sensus_add_test NAME)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
-  set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  # Level and module in one label: `ctest -L unit`, `ctest -L '[.]pg$'`.
+  string(REGEX REPLACE "_[a-z]*test$" "" module ${NAME})
+  set(properties LABELS ${ARG_LABEL}.${module} TIMEOUT ${ARG_TIMEOUT})
   if(ARG_LABEL STREQUAL "itest")
     # The servers are started once per ctest run by the fixture in tests/support.
     list(APPEND properties FIXTURES_REQUIRED services)
