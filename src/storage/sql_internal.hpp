@@ -28,6 +28,10 @@ void add_page_key(pg::Params& params, const std::optional<model::PageKey>& after
 
 /// Inserts events into the outbox, in order.
 void store_events(pg::Tx& tx, TenantId tenant, const std::vector<model::NewEvent>& events);
+/// For the rest of the transaction: statements on the outbox go by its indexes, whatever the
+/// planner believes of its size. A queue is empty when it is analysed and has a million rows an hour
+/// later; plans for the empty one read all of it for every batch.
+void plan_for_a_queue(pg::Tx& tx);
 /// Deletes outbox rows whose effect is in this transaction. Ids are put in order first, so that two
 /// of these cannot deadlock.
 void finish_events(pg::Tx& tx, std::vector<EventId> ids);

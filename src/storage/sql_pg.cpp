@@ -85,11 +85,18 @@ void store_events(pg::Tx& tx, TenantId tenant, const std::vector<model::NewEvent
       pg::Params().integer(tenant).texts(topics).texts(types).texts(payloads));
 }
 
+void plan_for_a_queue(pg::Tx& tx) {
+  (void)tx.exec(
+      "select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+      "set_config('enable_mergejoin', 'off', true)");
+}
+
 void finish_events(pg::Tx& tx, std::vector<EventId> ids) {
   std::erase(ids, EventId{0});
   if (ids.empty()) {
     return;
   }
+  plan_for_a_queue(tx);
   (void)tx.exec(
       "delete from sensus.outbox o using (select tenant_id, id from sensus.outbox where id = "
       "any($1::bigint[]) order by id for update) d "

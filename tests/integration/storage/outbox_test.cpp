@@ -56,6 +56,35 @@ CORO_TEST(Outbox, ClaimedRowsAreLeasedAndComeBackAfterTheLease) {
   EXPECT_EQ(s.value("select max(attempts) from outbox"), "3");
 }
 
+CORO_TEST(Outbox, ALongQueueIsNotReadForEachBatch) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor, 1);
+  auto outbox = storage::make_outbox(s.database);
+  // What the planner knows is the empty queue of a quiet time.
+  (void)s.value("analyze sensus.outbox");
+  add_events(s, "alerts", 50'000);
+  add_events(s, "events", 50'000);
+  for (int round = 0; round < 10; ++round) {
+    auto claimed = co_await outbox->claim(soon(), 100, 60'000ms);
+    CO_ASSERT_OK(claimed);
+    CO_ASSERT_EQ(claimed->size(), 100U);
+    auto marked = co_await outbox->mark_published(soon(), published(*claimed));
+    CO_ASSERT_OK(marked);
+    auto finished = co_await outbox->finish(soon(), ids_of(*claimed));
+    CO_ASSERT_OK(finished);
+  }
+  std::function<Result<std::int64_t>(pg::Tx&)> flush = [](pg::Tx& tx) -> Result<std::int64_t> {
+    (void)tx.exec("select pg_stat_force_next_flush()");
+    return 0;
+  };
+  auto flushed =
+      co_await s.database.transact<std::int64_t>(soon(), pg::Access::read_only, std::move(flush));
+  CO_ASSERT_OK(flushed);
+  const std::string fetched = s.value(
+      "select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where relname = 'outbox'");
+  EXPECT_LT(std::stoll(fetched), 50'000);
+}
+
 CORO_TEST(Outbox, ARowLivesUntilItsGroupIsDone) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);
