@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Shorter than a consumer's claim_idle, so that another one does not take over what this one still works on.
+/// Of one batch; its consumer refreshes the entries meanwhile, so nobody else takes them over.
 constexpr std::chrono::seconds kHandleLimit{45};
 constexpr std::chrono::seconds kStoreLimit{10};
 constexpr std::size_t kPendingStepsMax = 200'000;

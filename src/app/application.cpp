@@ -55,20 +55,20 @@ Result<> Application::create() {
   stop_stack_.push_now("database", [this] { database_->close_blocking(); });
   create_stores();
 
-  redis_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("redis"));
+  redis_tasks_ = make_tasks("redis");
   redis_ = std::make_unique<redis::Client>(executor, "shared", config_.redis, logs_.log("redis"), metrics_);
   stop_stack_.push("redis", [this](Deadline deadline) { return stop_redis(deadline); });
   create_streams();
   stop_stack_.push("live feed", [this](Deadline deadline) { return stop_live_feed(deadline); });
   stop_stack_.push("relay", [this](Deadline deadline) { return stop_relay(deadline); });
 
-  upkeep_tasks_ = std::make_unique<runtime::TaskGroup>(executor, log_);
+  upkeep_tasks_ = make_tasks("app");
   stop_stack_.push("upkeep", [this](Deadline) { return upkeep_tasks_->stop(Duration::zero()); });
-  analysis_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("analysis"));
+  analysis_tasks_ = make_tasks("analysis");
   create_workers();
   stop_stack_.push("analysis", [this](Deadline deadline) { return stop_analysis(deadline); });
 
-  ingest_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("ingest"));
+  ingest_tasks_ = make_tasks("ingest");
   ingestor_ = std::make_unique<ingest::Ingestor>(
       ingest::Ingestor::Deps{executor, storage::make_sample_writer(config_.database, logs_.log("pg"), metrics_), *samples_, *alerts_,
                              clock_, logs_.log("ingest"), metrics_, [this] { relay_->wake(); }},
@@ -81,6 +81,12 @@ Result<> Application::create() {
   SENSUS_TRY_VOID(server_->listen());
   stop_stack_.push("http", [this](Deadline deadline) { return stop_server(deadline); });
   return write_ready_file();
+}
+
+/// A background task that dies of a bug leaves the daemon half alive: it ends instead, and its supervisor starts it again.
+std::unique_ptr<runtime::TaskGroup> Application::make_tasks(std::string component) {
+  auto end_the_daemon = [this](const std::string&, const std::string&) { request_stop(1); };
+  return std::make_unique<runtime::TaskGroup>(runtime_.executor(), logs_.log(std::move(component)), std::move(end_the_daemon));
 }
 
 void Application::create_stores() {
@@ -96,10 +102,10 @@ void Application::create_stores() {
 void Application::create_streams() {
   const auto executor = runtime_.executor();
   const telemetry::Log log = logs_.log("stream");
-  feed_tasks_ = std::make_unique<runtime::TaskGroup>(executor, log);
+  feed_tasks_ = make_tasks("stream");
   live_feed_ = std::make_unique<stream::LiveFeed>(stream::LiveFeed::Deps{executor, config_.redis, log, metrics_}, config_.stream);
   publisher_ = std::make_unique<stream::Publisher>(*redis_, config_.stream, log, metrics_);
-  relay_tasks_ = std::make_unique<runtime::TaskGroup>(executor, logs_.log("relay"));
+  relay_tasks_ = make_tasks("relay");
   relay_ = std::make_unique<relay::Relay>(executor, *outbox_, *publisher_, config_.relay, logs_.log("relay"), metrics_);
 }
 

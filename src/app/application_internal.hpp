@@ -45,6 +45,7 @@ class Application {
  private:
   // application.cpp: what exists, in dependency order.
   Result<> create();
+  [[nodiscard]] std::unique_ptr<runtime::TaskGroup> make_tasks(std::string component);
   void create_stores();
   void create_streams();
   void create_workers();

@@ -8,8 +8,8 @@ namespace {
 using runtime::Async;
 using runtime::Task;
 
-constexpr Duration kPartitionInterval = std::chrono::hours{1};
-constexpr Duration kPartitionRetry = std::chrono::minutes{1};
+/// Partitions are made days ahead; the interval is that of the look into the default partition, which is cheap.
+constexpr Duration kPartitionInterval = std::chrono::seconds{15};
 constexpr Duration kLagInterval = std::chrono::milliseconds{500};
 
 }  // namespace
@@ -28,24 +28,23 @@ Async<> Application::make_partitions() {
     log_.info("made partitions", {{"count", partitions_.created}});
   }
   if (partitions_.default_rows > 0) {
-    log_.error("rows lie in the default partition, where reads are slow and retention cannot drop them: look for samples outside of "
-               "the accepted time window and for failed partition upkeep",
-               {{"rows", partitions_.default_rows}});
+    log_.throttled(telemetry::LogLevel::error, "default_partition",
+                   "rows lie in the default partition, where reads are slow and retention cannot drop them: look for samples outside of "
+                   "the accepted time window and for failed partition upkeep",
+                   {{"rows", partitions_.default_rows}});
   }
   co_return Result<>{};
 }
 
 Task Application::keep_partitions() {
-  Duration pause = kPartitionInterval;  // The first time was at start.
-  while (true) {
-    const Result<> slept = co_await runtime::sleep(pause);
+  while (true) {  // The first time was at start.
+    const Result<> slept = co_await runtime::sleep(kPartitionInterval);
     if (!slept) {
       co_return;
     }
     const Result<> made = co_await make_partitions();
-    pause = made ? kPartitionInterval : kPartitionRetry;
     if (!made) {
-      log_.throttled(telemetry::LogLevel::error, "partitions", "cannot make partitions ahead; trying again in a minute",
+      log_.throttled(telemetry::LogLevel::error, "partitions", "cannot make partitions ahead; trying again soon",
                      {{"error", made.error().message}});
     }
   }

@@ -62,6 +62,15 @@ class SurfaceStory(harness.Story):
         self.sensus.process.send(signal.SIGHUP)
         harness.wait_until(lambda: self.sensus.metric("sensus_config_last_reload_successful") == 1, 5, "SIGHUP reloads")
 
+    def test_rows_in_the_default_partition_raise_an_alarm(self):
+        self.assertTrue(self.sensus.get("/healthz/ready").json()["checks"]["partitions"])
+        self.postgres.query("INSERT INTO sensus.sample_batches (tenant_id, bucket, t_min, t_max, series_id, ts, value) VALUES "
+                            "(1, 0, '2001-01-01', '2001-01-01', '{64}', '{2001-01-01}', '{1}')")
+        harness.wait_until(lambda: self.sensus.metric("sensus_storage_default_partition_rows") == 1, 30, "the gauge tells")
+        ready = self.sensus.get("/healthz/ready")
+        self.assertEqual((ready.status, ready.json()["status"]), (200, "degraded"))
+        self.assertIn("rows lie in the default partition", self.sensus.process.log.read_text())
+
     def test_pages_run_through_everything_once(self):
         for n in range(7):
             self.sensus.post("/api/v1/alerts", [harness.alert("Paged", time.time() - 100 + n, n=str(n))])

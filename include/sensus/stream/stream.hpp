@@ -22,8 +22,8 @@ struct Options {
   std::int64_t batch = 10;
   std::int64_t deliveries_max = 5;
   std::chrono::milliseconds block{2000};
-  std::chrono::milliseconds claim_idle{
-      60'000};  ///< An entry idle this long belongs to a dead consumer.
+  /// An entry idle this long belongs to a dead consumer; a living one refreshes what it has in hand.
+  std::chrono::milliseconds claim_idle{15'000};
   std::chrono::milliseconds events_retention{3'600'000};
 };
 void describe(config::Section& section, Options& options);
