@@ -14,7 +14,7 @@
 namespace sensus::test {
 
 /// Runs a coroutine on a fresh Runtime to completion; fails the test after `limit`. What the body left running is dropped.
-inline void run_coro(const std::function<runtime::Task()>& body, std::chrono::seconds limit = std::chrono::seconds{30}) {
+inline void run_coro(const std::function<runtime::Task()>& body, std::chrono::seconds limit = std::chrono::seconds{50}) {
   runtime::Runtime reactor;
   bool done = false;
   boost::asio::steady_timer guard(reactor.executor(), limit);

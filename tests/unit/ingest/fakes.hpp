@@ -211,7 +211,7 @@ inline model::SampleBatch one_sample(const std::string& series, double value = 1
 /// Polls in a coroutine test, because much of what is waited for happens on another thread. A macro and no function that takes the
 /// condition: GCC 12 must not see a lambda within a co_await expression.
 #define CO_UNTIL(condition)                                                   \
-  for (const Deadline until_limit = Deadline::after(10s); !(condition);) {    \
+  for (const Deadline until_limit = Deadline::after(30s); !(condition);) {    \
     if (until_limit.expired()) {                                              \
       ADD_FAILURE() << "waited in vain: " << #condition;                      \
       co_return;                                                              \

