@@ -17,6 +17,11 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [name](const std::string& known) { return iequals(known, name); });
+}
+
 Response method_not_allowed(std::string allow) {
   Response response = Response::problem(405, "method_not_allowed", "Method not allowed",
                                         "This path answers " + allow + ".");
@@ -24,12 +29,20 @@ Response method_not_allowed(std::string allow) {
   return response;
 }
 
+Response too_large(const Route& route) {
+  return Response::problem(413, "too_large", "Too large",
+                           "The body is larger than the " + std::to_string(route.body_limit) +
+                               " bytes this path takes; send it in parts.");
+}
+
 std::optional<Response> check_media_type(const Route& route, const HeadFacts& facts, const Request& request) {
   if (facts.has_content_encoding) {
     const std::string coding = request.headers.get_joined("Content-Encoding");
-    if (!coding.empty() && !iequals(coding, "identity")) {
+    if (!coding.empty() && !iequals(coding, "identity") && !contains(route.content_encodings, coding)) {
       return Response::problem(415, "unsupported", "Unsupported content encoding",
-                               "Send the body without a Content-Encoding.");
+                               route.content_encodings.empty()
+                                   ? "Send the body without a Content-Encoding."
+                                   : "The Content-Encoding of this path is " + join(route.content_encodings) + ".");
     }
   }
   // A body without a Content-Type is taken for what the route expects.
@@ -37,9 +50,7 @@ std::optional<Response> check_media_type(const Route& route, const HeadFacts& fa
     return std::nullopt;
   }
   const std::string_view type = media_type_of(request.headers.get("Content-Type"));
-  const bool known = std::any_of(route.content_types.begin(), route.content_types.end(),
-                                 [type](const std::string& accepted) { return iequals(accepted, type); });
-  if (known) {
+  if (contains(route.content_types, type)) {
     return std::nullopt;
   }
   return Response::problem(415, "unsupported", "Unsupported media type",
@@ -65,7 +76,7 @@ void check_head(const HeadFacts& facts, const Request& request, Admission& admis
       return;
     }
     if (facts.content_length.value_or(0) > route.body_limit) {
-      admission.refusal = body_too_large(route);
+      admission.refusal = too_large(route);
       admission.reason = "body_too_large";
       return;
     }
@@ -89,9 +100,15 @@ void check_head(const HeadFacts& facts, const Request& request, Admission& admis
 }  // namespace
 
 Response body_too_large(const Route& route) {
-  return Response::problem(413, "too_large", "Too large",
-                           "The body is larger than the " + std::to_string(route.body_limit) +
-                               " bytes this path takes; send it in parts.");
+  Response response = too_large(route);
+  add_refusal_headers(route, response);
+  return response;
+}
+
+void add_refusal_headers(const Route& route, Response& response) {
+  for (const auto& [name, value] : route.refusal_headers) {
+    response.headers.add(name, value);
+  }
 }
 
 Admission admit(const Router& router, const HeadFacts& facts, const std::string& target, Request& request) {
@@ -122,6 +139,9 @@ Admission admit(const Router& router, const HeadFacts& facts, const std::string&
   request.route = match.route->pattern;
   request.path_params = std::move(match.path_params);
   check_head(facts, request, admission);
+  if (admission.refusal) {
+    add_refusal_headers(*admission.route, *admission.refusal);
+  }
   return admission;
 }
 

@@ -1,4 +1,5 @@
 #include "accept_internal.hpp"
+#include "admission_internal.hpp"
 #include "gzip_internal.hpp"
 #include "session_internal.hpp"
 
@@ -51,6 +52,7 @@ runtime::Task Session::handle() {
     response = co_await std::move(pending);
   } catch (...) {
     response = failed(std::current_exception());
+    add_refusal_headers(*route_, response);
   }
   deadline_ = TimePoint::max();
   now_ = std::chrono::steady_clock::now();

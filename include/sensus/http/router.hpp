@@ -19,9 +19,13 @@ struct Route {
   Handler handler;
   std::size_t body_limit = 64 * 1024;        ///< 413 beyond it, before the body is read when Content-Length tells.
   std::vector<std::string> content_types = {};  ///< Accepted for the body (415 otherwise); empty = any.
+  /// Codings of the body that the handler undoes itself, e.g. "snappy" (415 otherwise); identity always passes.
+  std::vector<std::string> content_encodings = {};
   std::vector<std::string> produces = {};       ///< 406 when Accept allows none of them; empty = no check.
   Duration deadline = std::chrono::seconds{5};  ///< Of the handler; streams are exempt.
   bool probe = false;  ///< Its 503 is an answer, not a failure: logged at debug, not counted as an error.
+  /// Added to every answer that the server gives in the handler's stead: 406, 413, 415, 417, 500, 503.
+  std::vector<std::pair<std::string, std::string>> refusal_headers = {};
 };
 
 /// Exact segments win over {name}. GET also answers HEAD. **Threading**: filled at start, then read only.
