@@ -29,6 +29,13 @@ class SampleBatch {
     rows_.push_back({keys_.size(), series_key.size(), time, value});
     keys_.append(series_key);
   }
+  /// Another sample of the series appended last; it shares the bytes of that key.
+  void append_again(Timestamp time, double value) {
+    Row row = rows_.back();
+    row.time = time;
+    row.value = value;
+    rows_.push_back(row);
+  }
   [[nodiscard]] std::string_view key(const Row& row) const {
     return std::string_view(keys_).substr(row.key_begin, row.key_size);
   }
