@@ -14,25 +14,11 @@ void append_number(std::string& out, std::int64_t number) {
   out.append(digits, error == std::errc{} ? end : digits);
 }
 
-/// A refused body is final for every sender (no 4xx is retried), so it is loud: the sender's own log may be the only other trace.
-http::Response refuse(const State& state, const http::Request& request, const telemetry::Counter& counter,
-                      std::string_view what, const Error& error) {
-  counter.inc();
-  state.deps.log.throttled(telemetry::LogLevel::warning, what,
-                           "a body was refused and will not be sent again: correct the sender",
-                           {{"route", request.route},
-                            {"code", to_string(error.code)},
-                            {"field", error.field},
-                            {"peer", request.peer},
-                            {"request_id", request.id}});
-  return http::to_response(error);
-}
-
 // The hot path: parse, accept, answer. No JSON library, no copy of the batch, one coroutine frame.
 Reply post_metrics(State& state, const http::Request& request) {
   auto batch = codec::parse_metrics_json(request.body, state.deps.clock.now(), state.deps.limits);
   if (!batch) {
-    co_return refuse(state, request, state.metrics_rejected, "metrics_refused", batch.error());
+    co_return refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error());
   }
   auto accepting = state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(*batch));
   const auto accepted = co_await std::move(accepting);
@@ -68,7 +54,7 @@ std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, 
 Reply post_alerts(State& state, const http::Request& request) {
   auto batch = codec::parse_alerts_json(request.body, state.deps.clock.now(), state.deps.limits);
   if (!batch) {
-    co_return refuse(state, request, state.alerts_rejected, "alerts_refused", batch.error());
+    co_return refuse_body(state, request, state.alerts_rejected, "alerts_refused", batch.error());
   }
   const std::size_t quarantined = batch->quarantined.size();
   if (batch->arrivals.empty() && quarantined == 0 && batch->truncated_alerts == 0) {
@@ -83,6 +69,19 @@ Reply post_alerts(State& state, const http::Request& request) {
 }
 
 }  // namespace
+
+http::Response refuse_body(const State& state, const http::Request& request, const telemetry::Counter& counter,
+                           std::string_view what, const Error& error) {
+  counter.inc();
+  state.deps.log.throttled(telemetry::LogLevel::warning, what,
+                           "a body was refused and will not be sent again: correct the sender",
+                           {{"route", request.route},
+                            {"code", to_string(error.code)},
+                            {"field", error.field},
+                            {"peer", request.peer},
+                            {"request_id", request.id}});
+  return http::to_response(error);
+}
 
 Operations ingest_operations() {
   return {

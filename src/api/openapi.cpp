@@ -31,7 +31,7 @@ constexpr ProblemDoc kProblems[] = {
     {404, "NotFound", "There is no such thing."},
     {406, "NotAcceptable", "Accept allows none of the formats of this route."},
     {413, "TooLarge", "The body is over the limit of this route."},
-    {415, "UnsupportedMediaType", "The body must be application/json, without an encoding that is not spoken."},
+    {415, "UnsupportedMediaType", "The content type or the encoding of the body is not spoken here; `detail` names what is."},
     {500, "InternalError", "A failure on this side."},
     {503, "Unavailable", "Overloaded, or PostgreSQL is away or slow. Send the same request again after Retry-After."},
 };
@@ -125,8 +125,11 @@ Json render_body(const Operation& operation) {
   for (const std::string_view name : operation.body_examples) {
     examples[std::string(name)] = {{"$ref", "#/components/examples/" + std::string(name)}};
   }
-  Json media = {{"schema", schema_ref(operation.body_schema)}, {"examples", std::move(examples)}};
-  return {{"required", true}, {"content", {{std::string(kJson), std::move(media)}}}};
+  Json media = {{"schema", schema_ref(operation.body_schema)}};
+  if (!examples.empty()) {
+    media["examples"] = std::move(examples);
+  }
+  return {{"required", true}, {"content", {{std::string(operation.body_type), std::move(media)}}}};
 }
 
 std::string_view problem_name(int status) {
@@ -141,6 +144,9 @@ Json render_responses(const Operation& operation) {
   for (const ResponseDoc& doc : operation.responses) {
     Json& response = out[std::to_string(doc.status)];
     response["description"] = doc.description;
+    if (doc.content_type.empty()) {
+      continue;
+    }
     response["content"][std::string(doc.content_type)] = {{"schema", schema_ref(doc.schema)}};
   }
   for (const int status : operation.problems) {

@@ -10,6 +10,15 @@
 
 namespace sensus::api {
 
+struct RemoteWriteCounters {
+  telemetry::Counter bodies_rejected;
+  telemetry::Counter samples_refused;
+  telemetry::Counter stale_markers;
+  telemetry::Counter histograms_skipped;
+  telemetry::Counter exemplars_skipped;
+};
+[[nodiscard]] RemoteWriteCounters make_remote_write_counters(telemetry::Metrics& metrics);
+
 /// What the handlers share. **Lifetime**: held by the routes of one router. **Threading**: reactor.
 struct State {
   Deps deps;
@@ -17,6 +26,7 @@ struct State {
   std::string openapi;  ///< Rendered once, when all routes are known.
   telemetry::Counter metrics_rejected;
   telemetry::Counter alerts_rejected;
+  RemoteWriteCounters remote_write;
 };
 
 using Reply = boost::asio::awaitable<http::Response>;
@@ -46,6 +56,9 @@ struct Operation {
   std::vector<std::string_view> body_examples = {};  ///< Keys into `examples` of components.json.
   BodyLimit body_limit = BodyLimit::none;
   bool probe = false;  ///< See http::Route::probe.
+  std::string_view body_type = "application/json";
+  std::string_view body_encoding = {};  ///< A Content-Encoding that the handler undoes.
+  std::vector<std::pair<std::string, std::string>> refusal_headers = {};
   /// Statuses of problems that the route can answer, beside those that every route can.
   std::vector<int> problems = {};
   std::vector<ResponseDoc> responses;
@@ -53,6 +66,7 @@ struct Operation {
 using Operations = std::vector<Operation>;
 
 [[nodiscard]] Operations ingest_operations();
+[[nodiscard]] Operations remote_write_operations();
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
 [[nodiscard]] Operations series_operations();
@@ -64,6 +78,10 @@ using Operations = std::vector<Operation>;
 
 inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kProblemJson = "application/problem+json";
+
+/// A refused body is final for every sender (no 4xx is retried), so it is loud: the sender's own log may be the only other trace.
+[[nodiscard]] http::Response refuse_body(const State& state, const http::Request& request, const telemetry::Counter& counter,
+                                         std::string_view what, const Error& error);
 
 /// JSON that must not be cached.
 [[nodiscard]] http::Response reply_json(int status, std::string body);

@@ -21,6 +21,7 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .openapi = {},
       .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
+      .remote_write = make_remote_write_counters(metrics),
   });
 }
 
@@ -46,14 +47,18 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
   route.probe = operation.probe;
   if (operation.body_limit == BodyLimit::ingest) {
     route.body_limit = state->options.body_limit.bytes;
-    route.content_types = {std::string(kJson)};
+    route.content_types = {std::string(operation.body_type)};
+    if (!operation.body_encoding.empty()) {
+      route.content_encodings = {std::string(operation.body_encoding)};
+    }
+    route.refusal_headers = operation.refusal_headers;
   }
   return route;
 }
 
 Operations collect_operations() {
   Operations all;
-  for (Operations part : {ingest_operations(), alert_operations(), analysis_operations(), series_operations(),
+  for (Operations part : {ingest_operations(), remote_write_operations(), alert_operations(), analysis_operations(), series_operations(),
                           event_operations(), health_operations(), docs_operations()}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
@@ -91,7 +96,7 @@ void describe(config::Section& section, Options& options) {
   using std::chrono::milliseconds;
   section
       .size("body_limit", options.body_limit, 64_KiB, 256_MiB,
-            "Largest body of POST /api/v1/metrics and /api/v1/alerts. Beyond it the answer is 413, which senders do not repeat, so be "
+            "Largest body of what senders post, packed and unpacked. Beyond it the answer is 413, which senders do not repeat, so be "
             "generous.")
       .duration("request_timeout", options.request_timeout, milliseconds{100}, milliseconds{60'000},
                 "Time a request may take before it is answered with 503. Alertmanager waits about 10s.")

@@ -1,6 +1,7 @@
 #include "step_accumulators_internal.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace sensus::ingest {
 
@@ -18,6 +19,10 @@ Timestamp StepAccumulators::step_start(Timestamp time) const {
 }
 
 void StepAccumulators::add(TenantId tenant, SeriesId series, Timestamp time, double value, Timestamp now) {
+  // Stored all the same: Prometheus has NaN for "no value". One of them would spoil the whole step.
+  if (!std::isfinite(value)) {
+    return;
+  }
   if (step_ == std::chrono::seconds{0}) {
     push_closed({tenant, {series, time, value}});
     return;

@@ -47,9 +47,11 @@ const std::string kWindow =
     "and u.series = any($2::int[]) and u.time >= $4::timestamptz and u.time < $5::timestamptz "
     "order by u.series, u.time, b.written_at desc, u.n desc";
 
-std::string steps_of_window(const std::string& aggregate, const std::string& origin) {
+std::string steps_of_window(const std::string& aggregate, const std::string& origin,
+                            const std::string& condition = {}) {
   return "select w.series, date_bin(make_interval(secs => $6::float8), w.time, " + origin +
-         ") as step, " + aggregate + " from (" + kWindow + ") w group by 1, 2 order by 1, 2";
+         ") as step, " + aggregate + " from (" + kWindow + ") w " + condition +
+         "group by 1, 2 order by 1, 2";
 }
 
 // One statement an aggregation, made at start: no input is ever part of a statement.
@@ -58,9 +60,11 @@ const std::array<std::string, 4> kRange{
     steps_of_window("max(w.value)", "$4::timestamptz"),
     steps_of_window("avg(w.value)", "$4::timestamptz"),
     steps_of_window("(array_agg(w.value order by w.time desc))[1]", "$4::timestamptz")};
-// Analysis steps begin at multiples of the step since 1970.
+// Analysis steps begin at multiples of the step since 1970. Detectors know finite numbers only; the
+// window is cut first, so that a NaN that was overwritten does not come back.
 const std::string kStepMeans =
-    steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'");
+    steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'",
+                    "where w.value not in ('NaN', 'Infinity', '-Infinity') ");
 
 const std::string& range_statement(Aggregation aggregation) {
   return kRange.at(static_cast<std::size_t>(aggregation));

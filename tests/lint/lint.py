@@ -27,6 +27,7 @@ OWNERS = {
     "nlohmann/": {"codec", "storage", "stream", "llm", "analysis", "api", "app"},
     "curl/": {"webclient"},
     "zlib.h": {"http"},
+    "snappy": {"codec"},
     "sodium": {"model"},
     "systemd/": {"app"},
     "CLI/": {"app"},

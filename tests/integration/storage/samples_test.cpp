@@ -1,6 +1,7 @@
 #include "integration/storage/store_fixture.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <random>
 #include <thread>
@@ -227,9 +228,16 @@ CORO_TEST(SampleStore, StepMeansBeginAtMultiplesOfTheStep) {
   Store s(executor);
   auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
   auto store = storage::make_sample_store(s.database);
-  std::vector<model::Sample> samples{{kNoon + 5s, 1}, {kNoon + 55s, 3}, {kNoon + 60s, 10}};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  // Prometheus keeps NaN and infinities; detectors do not know them.
+  std::vector<model::Sample> samples{{kNoon + 5s, 1},          {kNoon + 30s, nan},
+                                     {kNoon + 31s, infinity},  {kNoon + 32s, -infinity},
+                                     {kNoon + 55s, 3},         {kNoon + 60s, 10},
+                                     {kNoon + 120s, nan}};
   auto written = write(*writer, series_key("cpu", "a"), samples);
   CO_ASSERT_OK(written);
+  EXPECT_EQ(s.value("select count(*) from metrics"), "7");
   auto means = co_await store->step_means(soon(), kDefaultTenant, written->new_series, kNoon + 1s,
                                           kNoon + 3600s, 60s);
   CO_ASSERT_OK(means);

@@ -34,6 +34,21 @@ TEST_F(StepAccumulatorsTest, AStepClosesWhenItsSeriesMovesOn) {
   EXPECT_DOUBLE_EQ(points[0].value, 3);
 }
 
+TEST_F(StepAccumulatorsTest, WhatIsNotFiniteNeverReachesADetector) {
+  add(1, 0, std::nan(""));
+  add(1, 1, 2);
+  for (const double odd : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    add(1, 2, odd);
+  }
+  add(1, 3, 4);
+  add(1, 60, std::nan(""));
+  EXPECT_EQ(steps.closed(), 0U) << "a NaN does not move the series on";
+  add(1, 61, 1);
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_DOUBLE_EQ(points[0].value, 3);
+}
+
 TEST_F(StepAccumulatorsTest, AStepClosesGraceAfterItsEnd) {
   add(1, 5, 7);
   EXPECT_FALSE(steps.close_due(at(69), kAll));
