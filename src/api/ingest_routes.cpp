@@ -1,6 +1,7 @@
 #include "operation_internal.hpp"
 
 #include "sensus/codec/alerts_json.hpp"
+#include "sensus/codec/exposition_text.hpp"
 #include "sensus/codec/metrics_json.hpp"
 
 #include <charconv>
@@ -14,13 +15,9 @@ void append_number(std::string& out, std::int64_t number) {
   out.append(digits, error == std::errc{} ? end : digits);
 }
 
-// The hot path: parse, accept, answer. No JSON library, no copy of the batch, one coroutine frame.
-Reply post_metrics(State& state, const http::Request& request) {
-  auto batch = codec::parse_metrics_json(request.body, state.deps.clock.now(), state.deps.limits);
-  if (!batch) {
-    co_return refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error());
-  }
-  auto accepting = state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(*batch));
+/// Parsed by the caller: accept, answer. No copy of the batch.
+Reply accept_batch(State& state, const http::Request& request, model::SampleBatch batch) {
+  auto accepting = state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(batch));
   const auto accepted = co_await std::move(accepting);
   if (!accepted) {
     co_return http::to_response(accepted.error());
@@ -29,6 +26,25 @@ Reply post_metrics(State& state, const http::Request& request) {
   append_number(body, static_cast<std::int64_t>(*accepted));
   body += '}';
   co_return http::Response::json(202, std::move(body));
+}
+
+Reply answer_refusal(http::Response refusal) { co_return refusal; }
+
+// The hot path: parse, accept, answer. No JSON library, one coroutine frame.
+Reply post_metrics(State& state, const http::Request& request) {
+  auto batch = codec::parse_metrics_json(request.body, state.deps.clock.now(), state.deps.limits);
+  if (!batch) {
+    return answer_refusal(refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error()));
+  }
+  return accept_batch(state, request, std::move(*batch));
+}
+
+Reply post_exposition_text(State& state, const http::Request& request) {
+  auto batch = codec::parse_exposition_text(request.body, state.deps.clock.now(), state.deps.limits);
+  if (!batch) {
+    return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", batch.error()));
+  }
+  return accept_batch(state, request, std::move(*batch));
 }
 
 std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, std::size_t quarantined) {
@@ -97,6 +113,21 @@ Operations ingest_operations() {
        .body_schema = "MetricsBody",
        .body_examples = {"metric", "metric_array", "metric_object"},
        .body_limit = BodyLimit::ingest,
+       .problems = {400, 413, 415, 503},
+       .responses = {{202, "Committed.", kJson, "MetricsAccepted"}}},
+      {.method = http::Method::post,
+       .pattern = "/api/v1/import/prometheus",
+       .handler = post_exposition_text,
+       .id = "postImportPrometheus",
+       .tag = "ingest",
+       .summary = "Store samples in Prometheus' text format",
+       .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type. Samples without a timestamp (in "
+                      "milliseconds) count as taken now. All or nothing: the problem's `field` names the first bad line. 202 means "
+                      "committed. Query parameters are ignored.",
+       .body_schema = "ExpositionText",
+       .body_limit = BodyLimit::ingest,
+       .body_type = "text/plain",
+       .any_body_type = true,
        .problems = {400, 413, 415, 503},
        .responses = {{202, "Committed.", kJson, "MetricsAccepted"}}},
       {.method = http::Method::post,

@@ -25,6 +25,7 @@ struct State {
   Options options;
   std::string openapi;  ///< Rendered once, when all routes are known.
   telemetry::Counter metrics_rejected;
+  telemetry::Counter import_rejected;
   telemetry::Counter alerts_rejected;
   RemoteWriteCounters remote_write;
 };
@@ -57,6 +58,7 @@ struct Operation {
   BodyLimit body_limit = BodyLimit::none;
   bool probe = false;  ///< See http::Route::probe.
   std::string_view body_type = "application/json";
+  bool any_body_type = false;           ///< body_type is what it should be; others are read as it.
   std::string_view body_encoding = {};  ///< A Content-Encoding that the handler undoes.
   std::vector<std::pair<std::string, std::string>> refusal_headers = {};
   /// Statuses of problems that the route can answer, beside those that every route can.

@@ -20,6 +20,7 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .options = options,
       .openapi = {},
       .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
+      .import_rejected = metrics.counter(rejected, rejected_help, {{"kind", "import"}}),
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
       .remote_write = make_remote_write_counters(metrics),
   });
@@ -47,7 +48,9 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
   route.probe = operation.probe;
   if (operation.body_limit == BodyLimit::ingest) {
     route.body_limit = state->options.body_limit.bytes;
-    route.content_types = {std::string(operation.body_type)};
+    if (!operation.any_body_type) {
+      route.content_types = {std::string(operation.body_type)};
+    }
     if (!operation.body_encoding.empty()) {
       route.content_encodings = {std::string(operation.body_encoding)};
     }

@@ -6,6 +6,7 @@ import json
 import math
 import signal
 import struct
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -166,6 +167,16 @@ remote_write:
         target.page = b""
         harness.wait_until(lambda: self.sensus.metric("sensus_api_remote_write_stale_markers_total") == 1, 60, "the marker came")
         self.assertEqual(self.postgres.query(count + " AND metric_value <> 7"), [["0"]])
+
+    def test_curl_imports_a_page(self):
+        page = self.workspace.path / "metrics"
+        page.write_bytes(self.sensus.get("/metrics").body)
+        curl = ["curl", "-sS", "-w", "%{http_code}", "--data-binary", f"@{page}", f"{self.sensus.url}/api/v1/import/prometheus"]
+        done = subprocess.run(curl, capture_output=True, text=True, check=True)
+        lines = sum(1 for line in page.read_text().splitlines() if line and not line.startswith("#"))
+        self.assertEqual(done.stdout, f'{{"accepted":{lines}}}202')
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM sensus.metrics"), [[str(lines)]])
+        self.assertEqual(self.postgres.query("SELECT metric_value FROM sensus.metrics WHERE metric_name = 'sensus_build_info'"), [["1"]])
 
     def test_every_answer_has_counts_and_an_absent_database_is_503(self):
         now_ms = int(time.time() * 1000)

@@ -28,6 +28,25 @@ TEST_F(ApiTest, BadSampleIsARejectedBodyCountedAndLogged) {
   EXPECT_EQ(world.log_lines[0].find("metric_value"), std::string::npos) << "the body must not be logged";
 }
 
+TEST_F(ApiTest, AMetricsPageIsImported) {
+  http::Headers form;  // What curl says of --data-binary.
+  form.add("Content-Type", "application/x-www-form-urlencoded");
+  const std::string page = "# TYPE m counter\nm{a=\"b\"} 1.5\nm{a=\"c\"} 2\n";
+  const http::Response response = call(http::Method::post, "/api/v1/import/prometheus", {}, page, form);
+  EXPECT_EQ(response.status, 202) << response.body;
+  EXPECT_EQ(response.body, R"({"accepted":2})");
+  EXPECT_EQ(world.flow.samples.rows().at(1).value, 2);
+  EXPECT_EQ(world.flow.samples.rows().at(1).time, world.clock.now());
+}
+
+TEST_F(ApiTest, ABadLineRefusesThePageAndIsNamed) {
+  expect_problem(post("/api/v1/import/prometheus", "m 1\nm one\n"), 400, "line 2");
+  EXPECT_TRUE(world.flow.samples.empty());
+  EXPECT_NE(world.metrics.render().find("sensus_api_bodies_rejected_total{kind=\"import\"} 1"), std::string::npos);
+  world.flow.error = make_error(Errc::unavailable, "not now");
+  expect_problem(post("/api/v1/import/prometheus", "m 1\n"), 503);
+}
+
 TEST_F(ApiTest, WhatIngestCannotCommitIs503) {
   for (const Errc code : {Errc::overloaded, Errc::unavailable, Errc::timeout, Errc::in_doubt, Errc::cancelled}) {
     world.flow.error = make_error(code, "not now");
