@@ -124,6 +124,7 @@ std::vector<Section> AppConfig::sections() {
   add(out, "redis", "Redis, which carries work between parts and may be lost. Not used with --embedded, but for the timeouts.", redis);
   add(out, "stream", "Redis Streams: names, consumers, redelivery.", stream);
   add(out, "ingest", "From accepted requests to committed rows.", ingest);
+  add(out, "compaction", "Samples of closed days become chunks, small on disk and quick to read.", compaction);
   add(out, "relay", "From the outbox table to Redis Streams.", relay);
   add(out, "anomaly", "The Isolation Forest detectors.", anomaly);
   add(out, "evidence", "What is looked at around an alert.", evidence);

@@ -12,6 +12,7 @@
 #include "sensus/pg/options.hpp"
 #include "sensus/redis/client.hpp"
 #include "sensus/relay/relay.hpp"
+#include "sensus/storage/compaction.hpp"
 #include "sensus/stream/stream.hpp"
 
 #include <cstdint>
@@ -59,6 +60,7 @@ struct AppConfig {
   redis::Options redis;
   stream::Options stream;
   ingest::Options ingest;
+  storage::CompactionOptions compaction;
   relay::Options relay;
   analysis::AnomalyOptions anomaly;
   analysis::EvidenceOptions evidence;

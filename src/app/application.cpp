@@ -54,6 +54,9 @@ Result<> Application::create() {
   database_ = std::make_unique<pg::Database>(executor, config_.database, logs_.log("pg"), metrics_);
   stop_stack_.push_now("database", [this] { database_->close_blocking(); });
   create_stores();
+  compactor_ = std::make_unique<storage::Compactor>(
+      storage::Compactor::Deps{executor, config_.database, clock_, logs_.log("compaction"), metrics_}, config_.compaction);
+  stop_stack_.push_now("compaction", [this] { compactor_->stop_blocking(); });
 
   redis_tasks_ = make_tasks("redis");
   redis_ = std::make_unique<redis::Client>(executor, "shared", config_.redis, logs_.log("redis"), metrics_);

@@ -11,6 +11,7 @@
 #include "sensus/runtime/signal.hpp"
 #include "sensus/runtime/stop_stack.hpp"
 #include "sensus/runtime/task_group.hpp"
+#include "sensus/storage/compaction.hpp"
 #include "sensus/storage/maintenance.hpp"
 #include "sensus/storage/outbox.hpp"
 #include "sensus/stream/consumer.hpp"
@@ -116,6 +117,7 @@ class Application {
   std::unique_ptr<storage::Outbox> outbox_;
   std::unique_ptr<storage::DeadLetters> dead_letters_;
   std::unique_ptr<storage::Maintenance> maintenance_;
+  std::unique_ptr<storage::Compactor> compactor_;
   std::unique_ptr<runtime::TaskGroup> redis_tasks_;
   std::unique_ptr<redis::Client> redis_;
   std::unique_ptr<stream::LiveFeed> live_feed_;

@@ -36,16 +36,25 @@ const std::string kSeriesById =
 
 /// The samples of some series in a window, each (series, time) once, the last write of it: $1
 /// tenant, $2 series, $3 buckets, $4 from (inclusive), $5 to (exclusive). Partitions are chosen by
-/// t_min (a row never spans a day), rows by bucket and t_max.
+/// t_min (a row never spans a day), rows by bucket or series and t_max. What is in batch rows came
+/// after what is in chunks, or is the same.
 const std::string kWindow =
-    "select distinct on (u.series, u.time) u.series, u.time, u.value from sensus.sample_batches b "
+    "select distinct on (y.series, y.time) y.series, y.time, y.value from ("
+    "select u.series, u.time, u.value, b.written_at, u.n from sensus.sample_batches b "
     "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, "
     "n) "
     "where b.tenant_id = $1::int and b.bucket = any($3::smallint[]) "
     "and b.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and b.t_min < $5::timestamptz and "
     "b.t_max >= $4::timestamptz "
     "and u.series = any($2::int[]) and u.time >= $4::timestamptz and u.time < $5::timestamptz "
-    "order by u.series, u.time, b.written_at desc, u.n desc";
+    "union all "
+    "select c.series_id, d.time, u.value, '-infinity', u.n from sensus.sample_chunks c "
+    "cross join lateral unnest(c.drift_us, c.value) with ordinality u(drift, value, n) "
+    "cross join lateral (select sensus.chunk_time(c.t_min, c.step_us, u.drift, u.n) as time) d "
+    "where c.tenant_id = $1::int and c.series_id = any($2::int[]) "
+    "and c.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and c.t_min < $5::timestamptz and "
+    "c.t_max >= $4::timestamptz and d.time >= $4::timestamptz and d.time < $5::timestamptz"
+    ") y order by y.series, y.time, y.written_at desc, y.n desc";
 
 std::string steps_of_window(const std::string& aggregate, const std::string& origin,
                             const std::string& condition = {}) {
@@ -71,23 +80,31 @@ const std::string& range_statement(Aggregation aggregation) {
 }
 
 constexpr std::string_view kRecent =
-    "select w.series, w.time, w.value from (select distinct on (u.series, u.time) u.series, "
-    "u.time, u.value from sensus.sample_batches b "
+    "select w.series, w.time, w.value from (select distinct on (y.series, y.time) y.series, "
+    "y.time, y.value from ("
+    "select u.series, u.time, u.value, b.written_at, u.n from sensus.sample_batches b "
     "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, "
     "n) "
     "where b.tenant_id = $1::int and b.bucket = any(select generate_series(0, $4::int - "
     "1)::smallint) "
     "and b.t_min >= date_trunc('day', $2::timestamptz, 'UTC') and b.t_max >= $2::timestamptz and "
     "b.t_min < $5::timestamptz and u.time >= $2::timestamptz and u.time < $5::timestamptz "
-    "order by u.series, u.time, b.written_at desc, u.n desc) w order by w.time, w.series limit "
+    "union all "
+    "select c.series_id, d.time, u.value, '-infinity', u.n from sensus.sample_chunks c "
+    "cross join lateral unnest(c.drift_us, c.value) with ordinality u(drift, value, n) "
+    "cross join lateral (select sensus.chunk_time(c.t_min, c.step_us, u.drift, u.n) as time) d "
+    "where c.tenant_id = $1::int and c.t_min >= date_trunc('day', $2::timestamptz, 'UTC') and "
+    "c.t_max >= $2::timestamptz and c.t_min < $5::timestamptz and d.time >= $2::timestamptz and "
+    "d.time < $5::timestamptz"
+    ") y order by y.series, y.time, y.written_at desc, y.n desc) w order by w.time, w.series limit "
     "$3::bigint";
 
-// The newest entry of each bucket's index: no bucket has to be read.
+// The newest entry of each bucket's index and of each compacted day: no bucket has to be read.
 constexpr std::string_view kNewest =
-    "select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross join lateral (select "
-    "b.t_max from sensus.sample_batches b "
+    "select greatest((select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross "
+    "join lateral (select b.t_max from sensus.sample_batches b "
     "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint order by b.t_max desc limit 1) "
-    "x";
+    "x), (select max(d.t_max) from sensus.sample_days d where d.tenant_id = $1::int))";
 
 std::vector<SeriesInfo> read_series(const Rows& rows) {
   std::vector<SeriesInfo> series;

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "sensus/core/clock.hpp"
+#include "sensus/pg/options.hpp"
+#include "sensus/runtime/async.hpp"
+#include "sensus/telemetry/log.hpp"
+#include "sensus/telemetry/metrics.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace sensus::config {
+class Section;
+}
+
+namespace sensus::storage {
+
+struct CompactionOptions {
+  bool enabled = true;
+  std::chrono::milliseconds interval{600'000};
+  std::chrono::milliseconds closed_after{2 * 3'600'000};  ///< After its end, in UTC.
+  std::chrono::milliseconds step_timeout{1'800'000};
+};
+void describe(config::Section& section, CompactionOptions& options);
+
+/// Makes chunks of the batch rows of closed days, a bucket of a day at a time, and empties days
+/// that are done. What is done is in the database: a run that ends anywhere is taken up by the
+/// next, of any replica; one replica at a time works. **Threading**: reactor; the statements run on
+/// a thread and a session of its own, so that they take none from requests.
+class Compactor {
+ public:
+  struct Deps {
+    runtime::Executor executor;
+    pg::Options database;
+    const Clock& clock;
+    telemetry::Log log;
+    telemetry::Metrics& metrics;
+  };
+  Compactor(Deps deps, CompactionOptions options);
+  ~Compactor();
+  Compactor(const Compactor&) = delete;
+  Compactor& operator=(const Compactor&) = delete;
+
+  struct Report {
+    std::int64_t buckets = 0;       ///< Steps done.
+    std::int64_t samples = 0;       ///< In the chunks that were written.
+    std::int64_t days_emptied = 0;  ///< Days whose batch rows are gone.
+    bool busy = false;              ///< Another replica is at it: this run ended early.
+  };
+  /// All that is to do now, at full speed.
+  [[nodiscard]] runtime::Async<Report> run_once();
+  /// A run every interval, resting after each step as long as it took, until cancelled.
+  [[nodiscard]] runtime::Task run();
+  /// Cuts the step that runs and ends the thread. Before the reactor ends.
+  void stop_blocking();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sensus::storage
