@@ -63,20 +63,99 @@ std::string steps_of_window(const std::string& aggregate, const std::string& ori
          "group by 1, 2 order by 1, 2";
 }
 
+/// Steps that are made of whole slots of rollups. A day of a bucket is read from its rollups when
+/// all of it is in chunks, else from batch rows and chunks. Parameters as of steps_of_window; $7
+/// is where whole slots end: the rest up to $5 is read from samples.
+std::string steps_of_rollups(const std::string& table, int slot_seconds,
+                             const std::string& aggregate) {
+  const std::string slot = "interval '" + std::to_string(slot_seconds) + " seconds'";
+  const std::string batch_time =
+      "b.tenant_id = $1::int and b.bucket = any($3::smallint[]) and b.t_min >= date_trunc('day', "
+      "$4::timestamptz, 'UTC') and b.t_min < $5::timestamptz";
+  const std::string rolled =
+      "exists (select from sensus.sample_days d where d.tenant_id = $1::int and d.rolled_up and "
+      "d.day = (x.t_min at time zone 'UTC')::date) and not exists (select from hot h where "
+      "h.bucket = sensus.sample_bucket(x.series_id) and h.day = date_trunc('day', x.t_min, "
+      "'UTC'))";
+  return "with hot as materialized (select distinct b.bucket, date_trunc('day', b.t_min, 'UTC') "
+         "as day from sensus.sample_batches b where " +
+         batch_time +
+         "), points as ("
+         "select x.series_id as series, d.time, u.lowest, u.highest, u.total, u.samples, u.newest "
+         "from " +
+         table +
+         " x cross join lateral unnest(x.slot, x.lowest, x.highest, x.total, x.samples, x.newest) "
+         "u(slot, lowest, highest, total, samples, newest) "
+         "cross join lateral (select x.t_min + u.slot * " +
+         slot +
+         " as time) d "
+         "where x.tenant_id = $1::int and x.series_id = any($2::int[]) and x.t_min >= "
+         "date_trunc('day', $4::timestamptz, 'UTC') and x.t_min < $7::timestamptz and d.time >= "
+         "$4::timestamptz and d.time < $7::timestamptz and " +
+         rolled +
+         " union all select y.series, y.time, y.value, y.value, y.value, 1, y.value from ("
+         "select distinct on (z.series, z.time) z.series, z.time, z.value from ("
+         "select u.series, u.time, u.value, b.written_at, u.n from sensus.sample_batches b "
+         "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, "
+         "value, n) where " +
+         batch_time +
+         " and b.t_max >= $4::timestamptz and u.series = any($2::int[]) and u.time >= "
+         "$4::timestamptz and u.time < $5::timestamptz "
+         "union all "
+         // The subquery is a fence: what is rolled up must be known before arrays are unpacked.
+         "select x.series_id, d.time, u.value, '-infinity', u.n from (select x.*, " +
+         rolled +
+         " as rolled from sensus.sample_chunks x where x.tenant_id = $1::int and x.series_id = "
+         "any($2::int[]) and x.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and x.t_min < "
+         "$5::timestamptz and x.t_max >= $4::timestamptz offset 0) x "
+         "cross join lateral unnest(x.drift_us, x.value) with ordinality u(drift, value, n) "
+         "cross join lateral (select sensus.chunk_time(x.t_min, x.step_us, u.drift, u.n) as time) "
+         "d where (not x.rolled or x.t_max >= $7::timestamptz) and d.time >= $4::timestamptz and "
+         "d.time < $5::timestamptz and (not x.rolled or d.time >= $7::timestamptz)"
+         ") z order by z.series, z.time, z.written_at desc, z.n desc) y) "
+         "select w.series, date_bin(make_interval(secs => $6::float8), w.time, $4::timestamptz) "
+         "as step, " +
+         aggregate + " from points w group by 1, 2 order by 1, 2";
+}
+
 // One statement an aggregation, made at start: no input is ever part of a statement.
 const std::array<std::string, 4> kRange{
     steps_of_window("min(w.value)", "$4::timestamptz"),
     steps_of_window("max(w.value)", "$4::timestamptz"),
     steps_of_window("avg(w.value)", "$4::timestamptz"),
     steps_of_window("(array_agg(w.value order by w.time desc))[1]", "$4::timestamptz")};
+const std::array<std::string, 4> kRollup5m{
+    steps_of_rollups("sensus.rollups_5m", 300, "min(w.lowest)"),
+    steps_of_rollups("sensus.rollups_5m", 300, "max(w.highest)"),
+    steps_of_rollups("sensus.rollups_5m", 300, "sum(w.total) / sum(w.samples)"),
+    steps_of_rollups("sensus.rollups_5m", 300, "(array_agg(w.newest order by w.time desc))[1]")};
+const std::array<std::string, 4> kRollup1h{
+    steps_of_rollups("sensus.rollups_1h", 3600, "min(w.lowest)"),
+    steps_of_rollups("sensus.rollups_1h", 3600, "max(w.highest)"),
+    steps_of_rollups("sensus.rollups_1h", 3600, "sum(w.total) / sum(w.samples)"),
+    steps_of_rollups("sensus.rollups_1h", 3600, "(array_agg(w.newest order by w.time desc))[1]")};
+
 // Analysis steps begin at multiples of the step since 1970. Detectors know finite numbers only; the
 // window is cut first, so that a NaN that was overwritten does not come back.
 const std::string kStepMeans =
     steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'",
                     "where w.value not in ('NaN', 'Infinity', '-Infinity') ");
 
-const std::string& range_statement(Aggregation aggregation) {
-  return kRange.at(static_cast<std::size_t>(aggregation));
+/// The coarsest slots that the steps of the query are made of; nothing when only samples will do.
+struct Resolution {
+  const std::array<std::string, 4>* statements = nullptr;
+  std::chrono::seconds slot{};
+};
+
+Resolution resolution_of(const RangeQuery& query) {
+  for (const Resolution& resolution : {Resolution{&kRollup1h, std::chrono::hours{1}},
+                                       Resolution{&kRollup5m, std::chrono::minutes{5}}}) {
+    if (query.step % resolution.slot == 0ms &&
+        query.from.time_since_epoch() % resolution.slot == std::chrono::microseconds{0}) {
+      return resolution;
+    }
+  }
+  return {&kRange, {}};
 }
 
 constexpr std::string_view kRecent =
@@ -190,9 +269,14 @@ Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const Range
   }
   Params params = window_params(tenant, ids, query.from, query.to);
   params.number(std::chrono::duration<double>(query.step).count());
+  const Resolution resolution = resolution_of(query);
+  if (resolution.slot > 0s) {
+    params.time(query.to - query.to.time_since_epoch() % resolution.slot);
+  }
+  const std::string& statement =
+      resolution.statements->at(static_cast<std::size_t>(query.aggregation));
   auto at = found.begin();  // Both run by ascending id.
-  read_points(tx.exec(range_statement(query.aggregation), params), [&](SeriesId id,
-                                                                       model::Sample sample) {
+  read_points(tx.exec(statement, params), [&](SeriesId id, model::Sample sample) {
     at = std::find_if(at, found.end(), [id](const RangeSeries& s) { return s.series.id == id; });
     at->points.push_back(sample);
   });

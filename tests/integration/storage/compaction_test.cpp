@@ -115,8 +115,23 @@ void expect_near(const Points& found, const Points& expected, const std::string&
   }
 }
 
+Async<Points> read_range(World& w, storage::RangeQuery query) {
+  const auto ranges = co_await w.store->query_range(soon(), kDefaultTenant, query);
+  if (!ranges) {
+    co_return ranges.error();
+  }
+  Points found;
+  for (const auto& range : *ranges) {
+    for (const auto& point : range.points) {
+      found[{w.series_of(range.series.id), point.time}] = point.value;
+    }
+  }
+  co_return found;
+}
+
 Async<> check_ranges(World& w, std::string when) {
-  const std::array steps{std::chrono::minutes(7), std::chrono::minutes(60)};
+  const std::array steps{std::chrono::minutes(7), std::chrono::minutes(10),
+                         std::chrono::minutes(60), std::chrono::minutes(180)};
   const std::array aggregations{Aggregation::min, Aggregation::max, Aggregation::avg,
                                 Aggregation::last};
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -128,17 +143,11 @@ Async<> check_ranges(World& w, std::string when) {
       query.step = steps.at(i);
       query.aggregation = aggregations.at(j);
       query.series_max = 1000;
-      const auto ranges = co_await w.store->query_range(soon(), kDefaultTenant, query);
-      if (!ranges) {
-        co_return ranges.error();
+      const auto found = co_await read_range(w, query);
+      if (!found) {
+        co_return found.error();
       }
-      Points found;
-      for (const auto& range : *ranges) {
-        for (const auto& point : range.points) {
-          found[{w.series_of(range.series.id), point.time}] = point.value;
-        }
-      }
-      expect_near(found, expected_points(w, query), when + ", query_range");
+      expect_near(*found, expected_points(w, query), when + ", query_range");
     }
   }
   co_return Result<>{};
@@ -358,6 +367,50 @@ CORO_TEST(Compaction, OddTimesAndValuesComeBackToTheBit) {
   EXPECT_EQ(report->samples, 6);
   EXPECT_EQ(w.s.value("select count(*) from sensus.sample_batches"), "0");
   EXPECT_EQ(w.s.value(query), before);
+}
+
+CORO_TEST(Compaction, LongStepsAreReadFromRollupsAlone) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  World w(executor);
+  Result<> written = w.write_some(4000);
+  CO_ASSERT_OK(written);
+  w.clock.advance(std::chrono::hours(24));
+  auto report = co_await w.compactor.run_once();
+  CO_ASSERT_OK(report);
+  (void)w.s.db.admin("update sensus.sample_chunks set value = array(select 0 from unnest(value))");
+  storage::RangeQuery query;
+  query.metric_name = "cpu";
+  query.from = kFirstDay;
+  query.to = kFirstDay + std::chrono::hours(72);
+  query.step = std::chrono::minutes(15);
+  query.series_max = 1000;
+  query.aggregation = Aggregation::max;
+  auto points = co_await read_range(w, query);
+  CO_ASSERT_OK(points);
+  expect_near(*points, expected_points(w, query), "5 m");
+  query.step = std::chrono::hours(2);
+  points = co_await read_range(w, query);
+  CO_ASSERT_OK(points);
+  expect_near(*points, expected_points(w, query), "1 h");
+  query.from += std::chrono::minutes(1);
+  points = co_await read_range(w, query);
+  CO_ASSERT_OK(points);
+  for (const auto& [key, value] : *points) {
+    EXPECT_EQ(value, 0) << "steps that begin amid a slot are made of samples";
+  }
+}
+
+CORO_TEST(Compaction, DaysWithoutRollupsAreReadFromTheirChunks) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  World w(executor);
+  const Result<> written = w.write_some(2000);
+  CO_ASSERT_OK(written);
+  const auto report = co_await w.compactor.run_once();
+  CO_ASSERT_OK(report);
+  (void)w.s.db.admin("delete from sensus.rollups_5m; delete from sensus.rollups_1h");
+  (void)w.s.db.admin("update sensus.sample_days set rolled_up = false");
+  const Result<> checked = co_await check_all(w, "chunks alone");
+  CO_ASSERT_OK(checked);
 }
 
 CORO_TEST(Compaction, TheDaemonsRoleCannotReachAroundIt) {
