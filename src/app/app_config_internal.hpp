@@ -61,6 +61,7 @@ struct AppConfig {
   stream::Options stream;
   ingest::Options ingest;
   storage::CompactionOptions compaction;
+  storage::RetentionOptions retention;
   relay::Options relay;
   analysis::AnomalyOptions anomaly;
   analysis::EvidenceOptions evidence;

@@ -4,6 +4,7 @@
 
 #include "sensus/telemetry/process_metrics.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace sensus::app {
@@ -54,8 +55,10 @@ Result<> Application::create() {
   database_ = std::make_unique<pg::Database>(executor, config_.database, logs_.log("pg"), metrics_);
   stop_stack_.push_now("database", [this] { database_->close_blocking(); });
   create_stores();
+  storage::RetentionOptions retention = config_.retention;
+  retention.raw = std::max(retention.raw, config_.limits.past_window);  // Days that late samples may still come for.
   compactor_ = std::make_unique<storage::Compactor>(
-      storage::Compactor::Deps{executor, config_.database, clock_, logs_.log("compaction"), metrics_}, config_.compaction);
+      storage::Compactor::Deps{executor, config_.database, clock_, logs_.log("compaction"), metrics_}, config_.compaction, retention);
   stop_stack_.push_now("compaction", [this] { compactor_->stop_blocking(); });
 
   redis_tasks_ = make_tasks("redis");

@@ -78,9 +78,7 @@ void Application::start_workers() {
   }
   analysis_tasks_->spawn("training schedule", anomaly_worker_->run_schedule());
   upkeep_tasks_->spawn("partitions", keep_partitions());
-  if (config_.compaction.enabled) {
-    upkeep_tasks_->spawn("compaction", compactor_->run());
-  }
+  upkeep_tasks_->spawn("compaction", compactor_->run());
   upkeep_tasks_->spawn("stream trimming", stream::run_janitor(*redis_, config_.stream, clock_, logs_.log("stream"), metrics_,
                                                               config_.service.trim_interval));
   started_ = true;

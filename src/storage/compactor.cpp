@@ -44,6 +44,10 @@ struct Instruments {
         deferred(m.counter("sensus_compaction_deferred_total",
                            "Compacted days not emptied yet: late samples or older readers.")),
         failures(m.counter("sensus_compaction_failures_total", "Runs that ended with an error.")),
+        dropped(m.counter("sensus_retention_partitions_dropped_total",
+                          "Partitions of samples and rollups dropped because of their age.")),
+        retention_failures(m.counter("sensus_retention_failures_total",
+                                     "Attempts to drop old partitions that ended with an error.")),
         last_success(m.gauge("sensus_compaction_last_success_timestamp_seconds",
                              "When a run last ended with nothing left to compact.")) {}
   telemetry::Counter samples;
@@ -54,6 +58,8 @@ struct Instruments {
   telemetry::Gauge backlog_batches;
   telemetry::Counter deferred;
   telemetry::Counter failures;
+  telemetry::Counter dropped;
+  telemetry::Counter retention_failures;
   telemetry::Gauge last_success;
 };
 
@@ -93,6 +99,19 @@ std::string finish(pg::Tx& tx, const std::string& day) {
   return std::string(rows.text(0, 0));
 }
 
+std::string drop_one(pg::Tx& tx, Timestamp now, const RetentionOptions& keep) {
+  const pg::Rows rows = tx.exec(
+      "select coalesce(sensus.drop_expired_samples($1, $2, $3), '')",
+      pg::Params().time(now - keep.raw).time(now - keep.rollup_5m).time(now - keep.rollup_1h));
+  return std::string(rows.text(0, 0));
+}
+
+std::int64_t drain_default(pg::Tx& tx, Timestamp before) {
+  const pg::Rows rows =
+      tx.exec("select sensus.drain_default_partition($1)", pg::Params().time(before));
+  return rows.integer(0, 0);
+}
+
 pg::Options for_steps(pg::Options options, std::chrono::milliseconds limit) {
   options.statement_timeout = limit;
   return options;
@@ -113,9 +132,20 @@ void describe(config::Section& section, CompactionOptions& options) {
                    "Longest time for one bucket (a 64th of the series) of one day.");
 }
 
+void describe(config::Section& section, RetentionOptions& options) {
+  using namespace std::chrono_literals;
+  section.duration("raw", options.raw, 24h, 10 * 365 * 24h,
+                   "How long samples are kept, in whole UTC days; at least limits.past_window.");
+  section.duration("rollup_5m", options.rollup_5m, 24h, 10 * 365 * 24h,
+                   "How long rollups of 5 minutes are kept, in whole months.");
+  section.duration("rollup_1h", options.rollup_1h, 24h, 10 * 365 * 24h,
+                   "How long rollups of an hour are kept, in whole months.");
+}
+
 struct Compactor::Impl {
-  Impl(Deps deps, CompactionOptions opts)
+  Impl(Deps deps, CompactionOptions opts, RetentionOptions kept)
       : options(opts),
+        retention(kept),
         clock(deps.clock),
         log(deps.log),
         session(for_steps(std::move(deps.database), opts.step_timeout), deps.log, deps.metrics),
@@ -234,31 +264,83 @@ struct Compactor::Impl {
     co_return report;
   }
 
+  Async<Retained> retain() {
+    Retained done;
+    const Timestamp now = clock.now();
+    while (true) {
+      std::function<std::string(pg::Tx&)> job = [now, keep = retention](pg::Tx& tx) {
+        return drop_one(tx, now, keep);
+      };
+      const auto dropped = co_await on_session<std::string>(std::move(job));
+      if (!dropped) {
+        co_return dropped.error();
+      }
+      if (dropped->empty()) {
+        break;
+      }
+      ++done.partitions_dropped;
+      metrics.dropped.inc();
+      log.info("dropped a partition that is past its retention", {{"partition", *dropped}});
+    }
+    std::function<std::int64_t(pg::Tx&)> job = [before = now - retention.raw](pg::Tx& tx) {
+      return drain_default(tx, before);
+    };
+    const auto strays = co_await on_session<std::int64_t>(std::move(job));
+    if (!strays) {
+      co_return strays.error();
+    }
+    done.stray_rows_deleted = *strays;
+    co_return done;
+  }
+
   runtime::Task loop() {
     while (true) {
       const Result<> slept = co_await runtime::sleep(options.interval);
       if (!slept) {
         co_return;
       }
-      const auto report = co_await pass(true);
-      if (!report) {
-        if (report.error().code == Errc::cancelled) {
+      if (options.enabled) {
+        const Result<> compacted = co_await compact_and_report();
+        if (!compacted) {
           co_return;
         }
-        metrics.failures.inc();
-        log.throttled(telemetry::LogLevel::error, "compaction",
-                      "closed days cannot be compacted; samples stay readable but large, and the "
+      }
+      const auto retained = co_await retain();
+      if (!retained) {
+        if (retained.error().code == Errc::cancelled) {
+          co_return;
+        }
+        metrics.retention_failures.inc();
+        log.throttled(telemetry::LogLevel::error, "retention",
+                      "old partitions cannot be dropped; the disk fills until they are, and the "
                       "next run tries again",
-                      {{"error", report.error().message}});
-      } else if (report->buckets > 0) {
-        log.info("compacted samples", {{"buckets", report->buckets},
-                                       {"samples", report->samples},
-                                       {"days_emptied", report->days_emptied}});
+                      {{"error", retained.error().message}});
       }
     }
   }
 
+  /// An error only when the work was cancelled.
+  Async<> compact_and_report() {
+    const auto report = co_await pass(true);
+    if (!report) {
+      if (report.error().code == Errc::cancelled) {
+        co_return report.error();
+      }
+      metrics.failures.inc();
+      log.throttled(telemetry::LogLevel::error, "compaction",
+                    "closed days cannot be compacted; samples stay readable but large, and the "
+                    "next run tries again",
+                    {{"error", report.error().message}});
+    } else if (report->buckets > 0) {
+      log.info("compacted samples", {{"buckets", report->buckets},
+                                     {"samples", report->samples},
+                                     {"days_emptied", report->days_emptied}});
+    }
+    co_return Result<>{};
+  }
+
   CompactionOptions options;
+  RetentionOptions retention;
   const Clock& clock;
   telemetry::Log log;
   pg::BulkSession session;
@@ -266,14 +348,20 @@ struct Compactor::Impl {
   runtime::BlockingPool pool;
 };
 
-Compactor::Compactor(Deps deps, CompactionOptions options)
-    : impl_(std::make_shared<Impl>(std::move(deps), options)) {}
+Compactor::Compactor(Deps deps, CompactionOptions options, RetentionOptions retention)
+    : impl_(std::make_shared<Impl>(std::move(deps), options, retention)) {}
 Compactor::~Compactor() { stop_blocking(); }
 
 Async<Compactor::Report> Compactor::run_once() {
   const std::shared_ptr<Impl> impl = impl_;
   auto report = co_await impl->pass(false);
   co_return report;
+}
+
+Async<Compactor::Retained> Compactor::apply_retention() {
+  const std::shared_ptr<Impl> impl = impl_;
+  auto retained = co_await impl->retain();
+  co_return retained;
 }
 
 runtime::Task Compactor::run() {

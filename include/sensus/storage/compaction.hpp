@@ -24,10 +24,18 @@ struct CompactionOptions {
 };
 void describe(config::Section& section, CompactionOptions& options);
 
+struct RetentionOptions {
+  std::chrono::milliseconds raw{30LL * 24 * 3'600'000};
+  std::chrono::milliseconds rollup_5m{180LL * 24 * 3'600'000};
+  std::chrono::milliseconds rollup_1h{730LL * 24 * 3'600'000};
+};
+void describe(config::Section& section, RetentionOptions& options);
+
 /// Makes chunks of the batch rows of closed days, a bucket of a day at a time, and empties days
-/// that are done. What is done is in the database: a run that ends anywhere is taken up by the
-/// next, of any replica; one replica at a time works. **Threading**: reactor; the statements run on
-/// a thread and a session of its own, so that they take none from requests.
+/// that are done; drops what is older than retention says. What is done is in the database: a run
+/// that ends anywhere is taken up by the next, of any replica; one replica at a time works.
+/// **Threading**: reactor; the statements run on a thread and a session of its own, so that they
+/// take none from requests.
 class Compactor {
  public:
   struct Deps {
@@ -37,7 +45,8 @@ class Compactor {
     telemetry::Log log;
     telemetry::Metrics& metrics;
   };
-  Compactor(Deps deps, CompactionOptions options);
+  /// `retention.raw` must not be shorter than the window in which samples are accepted.
+  Compactor(Deps deps, CompactionOptions options, RetentionOptions retention);
   ~Compactor();
   Compactor(const Compactor&) = delete;
   Compactor& operator=(const Compactor&) = delete;
@@ -50,7 +59,13 @@ class Compactor {
   };
   /// All that is to do now, at full speed.
   [[nodiscard]] runtime::Async<Report> run_once();
-  /// A run every interval, resting after each step as long as it took, until cancelled.
+  struct Retained {
+    std::int64_t partitions_dropped = 0;
+    std::int64_t stray_rows_deleted = 0;  ///< Of the default partition.
+  };
+  /// Drops every partition that is past its retention and drains the default partition.
+  [[nodiscard]] runtime::Async<Retained> apply_retention();
+  /// Both every interval, resting after each step as long as it took, until cancelled.
   [[nodiscard]] runtime::Task run();
   /// Cuts the step that runs and ends the thread. Before the reactor ends.
   void stop_blocking();

@@ -27,7 +27,7 @@ class World {
         clock(kFirstDay + std::chrono::hours(72)),
         writer(storage::make_sample_writer(s.options, telemetry::Log(), s.metrics)),
         store(storage::make_sample_store(s.database)),
-        compactor({executor, s.options, clock, telemetry::Log(), s.metrics}, {}) {
+        compactor({executor, s.options, clock, telemetry::Log(), s.metrics}, {}, {}) {
     (void)s.db.admin("select sensus.make_partitions('2026-11-09', '2026-11-14')");
     for (int i = 0; i < kSeries; ++i) {
       keys.push_back(series_key("cpu", std::to_string(i)));
