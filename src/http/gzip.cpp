@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -51,6 +52,59 @@ void GzipEncoder::append(std::string_view piece, bool last, std::string& out) {
     deflate(&stream, last ? Z_FINISH : Z_NO_FLUSH);
     out.append(chunk.data(), chunk.size() - stream.avail_out);
   } while (stream.avail_out == 0);
+}
+
+struct GzipDecoder::Stream {
+  z_stream z{};
+  bool ok = false;
+};
+
+GzipDecoder::GzipDecoder(std::string_view packed, std::size_t limit)
+    : stream_(std::make_unique<Stream>()), rest_(packed), limit_(limit) {
+  constexpr int kWindowBits = 15 + 16;  // gzip only.
+  stream_->ok = inflateInit2(&stream_->z, kWindowBits) == Z_OK;
+}
+
+GzipDecoder::~GzipDecoder() {
+  if (stream_->ok) {
+    inflateEnd(&stream_->z);
+  }
+}
+
+GzipDecoder::State GzipDecoder::step(std::string& out) {
+  if (!stream_->ok) {
+    return State::no_memory;
+  }
+  // zlib counts its input in 32 bits.
+  constexpr std::size_t kInputMax = 1024 * 1024;
+  std::array<char, 64 * 1024> chunk;
+  z_stream& z = stream_->z;
+  const std::size_t given = std::min(kInputMax, rest_.size());
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(rest_.data()));
+  z.avail_in = static_cast<uInt>(given);
+  z.next_out = reinterpret_cast<Bytef*>(chunk.data());
+  z.avail_out = static_cast<uInt>(chunk.size());
+  const int result = inflate(&z, Z_NO_FLUSH);
+  rest_.remove_prefix(given - z.avail_in);
+  const std::size_t made = chunk.size() - z.avail_out;
+  if (made > limit_ - out.size()) {
+    return State::too_large;
+  }
+  out.append(chunk.data(), made);
+  switch (result) {
+    case Z_OK: return State::more;
+    case Z_STREAM_END: return end_member();
+    case Z_MEM_ERROR: return State::no_memory;
+    // No progress was possible: the input ended inside a member.
+    default: return State::malformed;
+  }
+}
+
+GzipDecoder::State GzipDecoder::end_member() {
+  if (rest_.empty()) {
+    return State::done;
+  }
+  return inflateReset(&stream_->z) == Z_OK ? State::more : State::malformed;
 }
 
 }  // namespace sensus::http

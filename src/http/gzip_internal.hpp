@@ -30,4 +30,33 @@ class GzipEncoder {
   std::unique_ptr<State> state_;
 };
 
+/// Undoes gzip, one or several members, piece by piece. Nothing is trusted: what comes out has a limit that is checked as it comes.
+class GzipDecoder {
+ public:
+  enum class State {
+    more,       ///< Call again.
+    done,
+    malformed,  ///< No gzip, damaged, cut short, or something else behind it.
+    too_large,
+    no_memory,
+  };
+
+  /// `packed` outlives the decoder. At most `limit` bytes come out.
+  GzipDecoder(std::string_view packed, std::size_t limit);
+  ~GzipDecoder();
+  GzipDecoder(const GzipDecoder&) = delete;
+  GzipDecoder& operator=(const GzipDecoder&) = delete;
+
+  /// Appends a piece of some 64 KiB to `out`, which holds nothing but earlier pieces.
+  [[nodiscard]] State step(std::string& out);
+
+ private:
+  struct Stream;
+  State end_member();
+
+  std::unique_ptr<Stream> stream_;
+  std::string_view rest_;
+  std::size_t limit_;
+};
+
 }  // namespace sensus::http

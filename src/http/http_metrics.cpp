@@ -58,7 +58,7 @@ HttpMetrics::HttpMetrics(telemetry::Metrics& metrics, const Router& router)
     }
     by_route_.push_back(endpoint.get());
   }
-  for (const char* reason : {"malformed", "framing", "host", "target", "head_too_large", "body_too_large"}) {
+  for (const char* reason : {"malformed", "framing", "host", "target", "head_too_large", "body_too_large", "content_encoding"}) {
     refused_.emplace(reason, metrics.counter("sensus_http_requests_refused_total",
                                              "Requests refused by the parser or the framing guard, by reason.",
                                              {{"reason", reason}}));

@@ -187,7 +187,7 @@ Session::Next Session::step_body() {
 
 Session::Next Session::refuse(Response response, std::string_view reason) {
   core_->metrics.refused(reason);
-  answer(response);
+  answer(said(std::move(response)));
   return Next::again;
 }
 

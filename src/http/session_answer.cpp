@@ -23,6 +23,8 @@ namespace {
 
 /// Compressed between two turns of the reactor: about a millisecond.
 constexpr std::size_t kGzipPiece = 64 * 1024;
+/// Of 64 KiB, unpacked between two turns: also about a millisecond.
+constexpr std::size_t kUnpackedPieces = 8;
 
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
@@ -48,11 +50,20 @@ runtime::Task Session::handle() {
   expired_ = false;
   Response response;
   try {
-    auto pending = route_->handler(request_);
-    response = co_await std::move(pending);
+    std::optional<Response> refusal;
+    if (is_packed()) {
+      co_await unpack(refusal);
+    }
+    if (refusal) {
+      response = said(*std::move(refusal));
+    } else {
+      auto pending = route_->handler(request_);
+      response = co_await std::move(pending);
+    }
   } catch (...) {
     response = failed(std::current_exception());
     add_refusal_headers(*route_, response);
+    response = said(std::move(response));
   }
   deadline_ = TimePoint::max();
   now_ = std::chrono::steady_clock::now();
@@ -71,6 +82,10 @@ runtime::Task Session::handle() {
     co_await compress(response);
   }
   answer(response);
+}
+
+Response Session::said(Response refusal) const {
+  return route_ != nullptr && route_->refusal ? route_->refusal(request_, std::move(refusal)) : refusal;
 }
 
 Response Session::failed(const std::exception_ptr& failure) {
@@ -94,6 +109,40 @@ Response Session::failed(const std::exception_ptr& failure) {
   core_->log.error("a request handler threw; this is a bug, report it with this line",
                    {{"request_id", request_.id}, {"endpoint", request_.route}, {"what", what}});
   return to_response(make_error(Errc::internal, std::move(what)));
+}
+
+bool Session::is_packed() const {
+  // Admission let the coding through, so the route lists it.
+  return parser_.facts().has_content_encoding && !request_.body.empty() &&
+         iequals(request_.headers.get_joined("Content-Encoding"), "gzip");
+}
+
+/// A long body lets others run between pieces.
+runtime::Task Session::unpack(std::optional<Response>& refusal) {
+  using State = GzipDecoder::State;
+  std::string body;
+  GzipDecoder decoder(request_.body, route_->body_limit);
+  State state = State::more;
+  for (std::size_t pieces = 1; state == State::more; ++pieces) {
+    state = decoder.step(body);
+    if (pieces % kUnpackedPieces == 0) {
+      co_await asio::post(core_->executor, asio::deferred);
+    }
+  }
+  if (state == State::done) {
+    request_.body = std::move(body);
+    request_.headers.set("Content-Encoding", "identity");
+    co_return;
+  }
+  if (state == State::too_large) {
+    core_->metrics.refused("body_too_large");
+    refusal = body_too_large(*route_);
+  } else if (state == State::malformed) {
+    core_->metrics.refused("content_encoding");
+    refusal = Response::problem(400, "bad_request", "Bad request", "The body is not the gzip that its Content-Encoding says.");
+  } else {
+    refusal = to_response(make_error(Errc::overloaded, "there is no memory to unpack the body: try again later"));
+  }
 }
 
 bool Session::wants_gzip(const Response& response) const {

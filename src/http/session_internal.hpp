@@ -84,6 +84,11 @@ class Session : public std::enable_shared_from_this<Session> {
   runtime::Task stream(const Response& response);
   runtime::Async<> write_chunk(std::string chunk);
   runtime::Task compress(Response& response);
+  [[nodiscard]] bool is_packed() const;
+  /// Unpacks the body of request_, or fills `refusal`.
+  runtime::Task unpack(std::optional<Response>& refusal);
+  /// A refusal of the server's own in the words of the route, where it has its own.
+  [[nodiscard]] Response said(Response refusal) const;
   [[nodiscard]] Response failed(const std::exception_ptr& failure);
   [[nodiscard]] bool wants_gzip(const Response& response) const;
   void answer(const Response& response);

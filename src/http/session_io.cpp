@@ -107,8 +107,8 @@ void Session::after_aborted_read() {
   if (request_.id.empty()) {
     core_->ids.make_request_id(request_.id);
   }
-  answer(Response::problem(408, "timeout", "Request timeout",
-                           phase_ == Phase::body ? "The body did not arrive in time." : "The head did not arrive in time."));
+  answer(said(Response::problem(408, "timeout", "Request timeout",
+                                phase_ == Phase::body ? "The body did not arrive in time." : "The head did not arrive in time.")));
 }
 
 std::string_view Session::phase_name() const {

@@ -19,11 +19,14 @@ struct Route {
   Handler handler;
   std::size_t body_limit = 64 * 1024;        ///< 413 beyond it, before the body is read when Content-Length tells.
   std::vector<std::string> content_types = {};  ///< Accepted for the body (415 otherwise); empty = any.
-  /// Codings of the body that the handler undoes itself, e.g. "snappy" (415 otherwise); identity always passes.
+  /// Content-Encodings of the body beside identity (415 otherwise). `gzip` is undone before the handler, which then sees identity; what
+  /// comes out is under body_limit as well. Any other is the handler's own: it gets the body as it came.
   std::vector<std::string> content_encodings = {};
   std::vector<std::string> produces = {};       ///< 406 when Accept allows none of them; empty = no check.
   Duration deadline = std::chrono::seconds{5};  ///< Of the handler; streams are exempt.
   bool probe = false;  ///< Its 503 is an answer, not a failure: logged at debug, not counted as an error.
+  /// Says in a protocol's own words what the server refuses by itself (a problem response); empty = as it is.
+  std::function<Response(const Request&, Response)> refusal = {};
   /// Added to every answer that the server gives in the handler's stead: 406, 413, 415, 417, 500, 503.
   std::vector<std::pair<std::string, std::string>> refusal_headers = {};
 };
