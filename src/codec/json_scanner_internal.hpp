@@ -60,6 +60,8 @@ class JsonScanner {
   [[nodiscard]] bool read_null() { return literal("null"); }
   /// Checks the structure of any value and passes over it; strings are not decoded.
   [[nodiscard]] bool skip_value();
+  /// The caller found a value that is JSON but not what it must be: fails here with that. Always false.
+  bool refuse(const char* problem) { return fail(problem); }
   /// True when nothing but white space is left.
   [[nodiscard]] bool finish();
 

@@ -1,0 +1,246 @@
+#include "otlp_translator_internal.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace sensus::codec::otlp {
+namespace {
+
+constexpr std::uint64_t kNoRecordedValue = 1;
+
+Error bad(std::string message) { return make_error(Errc::invalid_input, std::move(message)); }
+
+/// The shortest decimal notation without an exponent, which is what `le` and `quantile` look like
+/// everywhere.
+std::string decimal(double number) {
+  if (std::isinf(number)) {
+    return number > 0 ? "+Inf" : "-Inf";
+  }
+  char digits[400];
+  const auto [end, error] =
+      std::to_chars(std::begin(digits), std::end(digits), number, std::chars_format::fixed);
+  return std::string(digits, error == std::errc{} ? end : digits);
+}
+
+}  // namespace
+
+void Point::clear() {
+  attributes.clear();
+  time_ns = 0;
+  flags = 0;
+  value.reset();
+  count = 0;
+  sum.reset();
+  bucket_counts.clear();
+  bounds.clear();
+  quantiles.clear();
+  too_long = false;
+}
+
+void Point::add_attribute(std::string key, std::string text) {
+  if (attributes.size() == kAttributesMax) {
+    too_long = true;
+    return;
+  }
+  attributes.push_back({std::move(key), std::move(text)});
+}
+
+void Point::add_bucket_count(std::uint64_t bucket) {
+  if (bucket_counts.size() > kBucketsMax) {
+    too_long = true;
+    return;
+  }
+  bucket_counts.push_back(bucket);
+}
+
+void Point::add_bound(double bound) {
+  if (bounds.size() > kBucketsMax) {
+    too_long = true;
+    return;
+  }
+  bounds.push_back(bound);
+}
+
+void Point::add_quantile(Quantile quantile) {
+  if (quantiles.size() > kBucketsMax) {
+    too_long = true;
+    return;
+  }
+  quantiles.push_back(quantile);
+}
+
+void Translator::begin_resource() {
+  service_.clear();
+  namespace_.clear();
+  instance_.clear();
+}
+
+bool Translator::is_identity(std::string_view key) {
+  return key == "service.name" || key == "service.namespace" || key == "service.instance.id";
+}
+
+void Translator::add_resource_attribute(std::string_view key, std::string value) {
+  if (key == "service.name") {
+    service_ = std::move(value);
+  } else if (key == "service.namespace") {
+    namespace_ = std::move(value);
+  } else if (key == "service.instance.id") {
+    instance_ = std::move(value);
+  }
+}
+
+void Translator::begin_metric(const MetricHead& head) {
+  kind_ = head.kind;
+  temporality_ = head.temporality;
+  monotonic_ = head.monotonic;
+  const NameKind kind = kind_ == Kind::gauge                   ? NameKind::gauge
+                        : kind_ == Kind::sum && head.monotonic ? NameKind::monotonic_sum
+                                                               : NameKind::other;
+  names_.plain = metric_name_of(head.name, head.unit, kind);
+  names_.bucket = names_.plain + "_bucket";
+  names_.sum = names_.plain + "_sum";
+  names_.count = names_.plain + "_count";
+  const Result<> usable = check_metric();
+  unusable_ = usable ? std::nullopt : std::optional<Error>(usable.error());
+}
+
+Result<> Translator::check_metric() {
+  if (names_.plain.empty()) {
+    return bad("a metric's name has no letter or digit");
+  }
+  const bool has_parts = kind_ == Kind::histogram || kind_ == Kind::summary;
+  SENSUS_TRY_VOID(
+      model::check_metric_name(has_parts ? names_.bucket : names_.plain, limits_, "name"));
+  if (kind_ == Kind::exponential_histogram) {
+    return bad("exponential histograms are not kept: send explicit buckets");
+  }
+  if ((kind_ == Kind::sum || kind_ == Kind::histogram) &&
+      temporality_ == Temporality::unspecified) {
+    return bad("aggregation_temporality must be delta or cumulative");
+  }
+  return {};
+}
+
+bool Translator::add(Point& point) {
+  if ((point.flags & kNoRecordedValue) != 0 && kind_ != Kind::exponential_histogram) {
+    return true;
+  }
+  if (unusable_) {
+    reject(*unusable_);
+    return true;
+  }
+  labels_ = labels_of(point.attributes);
+  if (!service_.empty()) {
+    labels_.set("job", namespace_.empty() ? service_ : namespace_ + "/" + service_);
+  }
+  if (!instance_.empty()) {
+    labels_.set("instance", instance_);
+  }
+  time_ = from_unix_us(static_cast<std::int64_t>(point.time_ns / 1000));
+  if (const Result<> usable = check_point(point); !usable) {
+    reject(usable.error());
+    return true;
+  }
+  switch (kind_) {
+    case Kind::histogram: add_histogram(point); break;
+    case Kind::summary: add_summary(point); break;
+    default: append(names_.plain, *point.value); break;
+  }
+  return bytes_ <= batch_bytes_max_;
+}
+
+Result<> Translator::check_point(const Point& point) const {
+  if (point.too_long) {
+    return bad("has more than " + std::to_string(kAttributesMax) + " attributes or " +
+               std::to_string(kBucketsMax) + " buckets or quantiles");
+  }
+  SENSUS_TRY_VOID(model::check_timestamp(time_, now_, limits_, "time_unix_nano"));
+  SENSUS_TRY_VOID(model::check_labels(labels_, limits_, "attributes"));
+  if (kind_ == Kind::histogram) {
+    return check_histogram(point);
+  }
+  if (kind_ == Kind::summary) {
+    return {};
+  }
+  if (!point.value || !std::isfinite(*point.value)) {
+    return bad(point.value ? "the value must be a finite number" : "has no value");
+  }
+  if (monotonic_ && temporality_ == Temporality::delta && *point.value < 0) {
+    return bad("the increment of a monotonic sum must not be negative");
+  }
+  return {};
+}
+
+Result<> Translator::check_histogram(const Point& point) const {
+  const bool none = point.bucket_counts.empty() && point.bounds.empty();
+  if (!none && point.bucket_counts.size() != point.bounds.size() + 1) {
+    return bad("bucket_counts must have one entry more than explicit_bounds");
+  }
+  for (std::size_t i = 0; i < point.bounds.size(); ++i) {
+    if (std::isnan(point.bounds[i]) || (i > 0 && point.bounds[i] <= point.bounds[i - 1])) {
+      return bad("explicit_bounds must increase");
+    }
+  }
+  return {};
+}
+
+void Translator::add_histogram(const Point& point) {
+  add_sum_and_count(point);
+  double seen = 0;
+  for (std::size_t i = 0; i < point.bounds.size(); ++i) {
+    seen += static_cast<double>(point.bucket_counts[i]);
+    if (std::isfinite(point.bounds[i])) {
+      labels_.set("le", decimal(point.bounds[i]));
+      append(names_.bucket, seen);
+    }
+  }
+  labels_.set("le", "+Inf");
+  append(names_.bucket, static_cast<double>(point.count));
+}
+
+void Translator::add_summary(const Point& point) {
+  add_sum_and_count(point);
+  for (const Point::Quantile& quantile : point.quantiles) {
+    // A quantile of nothing is NaN: there is no value to keep.
+    if (std::isfinite(quantile.value) && std::isfinite(quantile.quantile)) {
+      labels_.set("quantile", decimal(quantile.quantile));
+      append(names_.plain, quantile.value);
+    }
+  }
+}
+
+void Translator::add_sum_and_count(const Point& point) {
+  if (point.sum && std::isfinite(*point.sum)) {
+    append(names_.sum, *point.sum);
+  }
+  append(names_.count, static_cast<double>(point.count));
+}
+
+void Translator::append(const std::string& name, double value) {
+  if (bytes_ > batch_bytes_max_) {
+    return;
+  }
+  const std::string key = model::encode_series_key(name, labels_);
+  bytes_ += key.size() + sizeof(model::SampleBatch::Row);
+  const bool increments =
+      (kind_ == Kind::sum || kind_ == Kind::histogram) && temporality_ == Temporality::delta;
+  (increments ? out_.deltas : out_.samples).append(key, time_, value);
+}
+
+void Translator::reject(const Error& why) {
+  if (out_.rejected_points++ == 0) {
+    constexpr std::size_t kNameShown = 100;
+    out_.rejection = names_.plain.empty() ? "" : names_.plain.substr(0, kNameShown) + ": ";
+    out_.rejection += why.field.empty() ? "" : why.field + " ";
+    out_.rejection += why.message;
+  }
+}
+
+Error Translator::full() const {
+  return make_error(Errc::too_large, "the body's samples take more than " +
+                                         std::to_string(batch_bytes_max_) +
+                                         " bytes: send fewer data points at a time");
+}
+
+}  // namespace sensus::codec::otlp

@@ -1,0 +1,110 @@
+#pragma once
+
+#include "otlp_names_internal.hpp"
+
+#include "sensus/codec/otlp.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sensus::codec::otlp {
+
+enum class Kind { none, gauge, sum, histogram, exponential_histogram, summary };
+enum class Temporality { unspecified = 0, delta = 1, cumulative = 2 };
+
+struct MetricHead {
+  std::string_view name;
+  std::string_view unit;
+  Kind kind = Kind::none;
+  Temporality temporality = Temporality::unspecified;
+  bool monotonic = false;
+};
+
+/// A point with more attributes than this is rejected, so no more are kept.
+inline constexpr std::size_t kAttributesMax = 128;
+/// Longer values are over every limit of a label; what comes after is not even rendered.
+inline constexpr std::size_t kAttributeBytesMax = 64 * 1024;
+/// Nesting of arrays and maps in an attribute's value; a body that goes deeper cannot be decoded.
+inline constexpr int kValueDepthMax = 16;
+/// A histogram of more buckets is rejected: each of them is a series.
+inline constexpr std::size_t kBucketsMax = 1000;
+
+/// One data point of any kind, as far as it is used. Reused from point to point.
+struct Point {
+  struct Quantile {
+    double quantile = 0;
+    double value = 0;
+  };
+
+  std::vector<Attribute> attributes;
+  std::uint64_t time_ns = 0;
+  std::uint64_t flags = 0;
+  std::optional<double> value;  ///< Of gauges and sums.
+  std::uint64_t count = 0;
+  std::optional<double> sum;
+  std::vector<std::uint64_t> bucket_counts;
+  std::vector<double> bounds;
+  std::vector<Quantile> quantiles;
+  bool too_long = false;  ///< Lists went over their limits; what is here is not all.
+
+  void clear();
+  void add_attribute(std::string key, std::string value);
+  void add_bucket_count(std::uint64_t count);
+  void add_bound(double bound);
+  void add_quantile(Quantile quantile);
+};
+
+/// Decoded points in, samples out; the two readers of OTLP share it.
+class Translator {
+ public:
+  Translator(Timestamp now, const model::InputLimits& limits, std::size_t batch_bytes_max)
+      : now_(now), limits_(limits), batch_bytes_max_(batch_bytes_max) {}
+
+  /// Forgets the resource before.
+  void begin_resource();
+  /// Only what names the job and the instance is looked at.
+  [[nodiscard]] static bool is_identity(std::string_view key);
+  void add_resource_attribute(std::string_view key, std::string value);
+  void begin_metric(const MetricHead& head);
+  /// False when the batch is full; nothing may be added after that.
+  [[nodiscard]] bool add(Point& point);
+
+  [[nodiscard]] OtlpMetrics take() { return std::move(out_); }
+  [[nodiscard]] Error full() const;
+
+ private:
+  struct Names {
+    std::string plain, bucket, sum, count;
+  };
+
+  [[nodiscard]] Result<> check_metric();
+  [[nodiscard]] Result<> check_point(const Point& point) const;
+  [[nodiscard]] Result<> check_histogram(const Point& point) const;
+  void add_histogram(const Point& point);
+  void add_summary(const Point& point);
+  void add_sum_and_count(const Point& point);
+  void append(const std::string& name, double value);
+  void reject(const Error& why);
+
+  Timestamp now_;
+  model::InputLimits limits_;
+  std::size_t batch_bytes_max_;
+  std::size_t bytes_ = 0;
+
+  std::string service_, namespace_, instance_;
+  Kind kind_ = Kind::none;
+  Temporality temporality_ = Temporality::unspecified;
+  bool monotonic_ = false;
+  Names names_;
+  std::optional<Error> unusable_;  ///< Why no point of this metric can be kept.
+
+  model::Labels labels_;  ///< Of the point that is being added.
+  Timestamp time_;
+  OtlpMetrics out_;
+};
+
+}  // namespace sensus::codec::otlp
