@@ -129,7 +129,11 @@ Json render_body(const Operation& operation) {
   if (!examples.empty()) {
     media["examples"] = std::move(examples);
   }
-  return {{"required", true}, {"content", {{std::string(operation.body_type), std::move(media)}}}};
+  Json content = {{std::string(operation.body_type), std::move(media)}};
+  if (!operation.protobuf_schema.empty()) {
+    content[std::string(kProtobuf)] = {{"schema", schema_ref(operation.protobuf_schema)}};
+  }
+  return {{"required", true}, {"content", std::move(content)}};
 }
 
 std::string_view problem_name(int status) {

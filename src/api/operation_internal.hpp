@@ -1,5 +1,6 @@
 #pragma once
 
+#include "otlp_state_internal.hpp"
 #include "query_params_internal.hpp"
 
 #include "sensus/api/router.hpp"
@@ -27,6 +28,7 @@ struct State {
   telemetry::Counter metrics_rejected;
   telemetry::Counter import_rejected;
   telemetry::Counter alerts_rejected;
+  OtlpState otlp;
   RemoteWriteCounters remote_write;
 };
 
@@ -58,8 +60,11 @@ struct Operation {
   BodyLimit body_limit = BodyLimit::none;
   bool probe = false;  ///< See http::Route::probe.
   std::string_view body_type = "application/json";
-  bool any_body_type = false;           ///< body_type is what it should be; others are read as it.
-  std::string_view body_encoding = {};  ///< A Content-Encoding that the handler undoes.
+  bool any_body_type = false;             ///< body_type is what it should be; others are read as it.
+  std::string_view body_encoding = {};    ///< A Content-Encoding that is taken beside identity.
+  std::string_view protobuf_schema = {};  ///< Not empty: the body may be application/x-protobuf as well.
+  /// Says what the server refuses by itself in the protocol's words.
+  http::Response (*refusal)(const http::Request&, http::Response) = nullptr;
   std::vector<std::pair<std::string, std::string>> refusal_headers = {};
   /// Statuses of problems that the route can answer, beside those that every route can.
   std::vector<int> problems = {};
@@ -68,6 +73,7 @@ struct Operation {
 using Operations = std::vector<Operation>;
 
 [[nodiscard]] Operations ingest_operations();
+[[nodiscard]] Operations otlp_operations();
 [[nodiscard]] Operations remote_write_operations();
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
@@ -80,6 +86,7 @@ using Operations = std::vector<Operation>;
 
 inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kProblemJson = "application/problem+json";
+inline constexpr std::string_view kProtobuf = "application/x-protobuf";
 
 /// A refused body is final for every sender (no 4xx is retried), so it is loud: the sender's own log may be the only other trace.
 [[nodiscard]] http::Response refuse_body(const State& state, const http::Request& request, const telemetry::Counter& counter,

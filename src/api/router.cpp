@@ -22,6 +22,7 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
       .import_rejected = metrics.counter(rejected, rejected_help, {{"kind", "import"}}),
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
+      .otlp = make_otlp_state(metrics),
       .remote_write = make_remote_write_counters(metrics),
   });
 }
@@ -51,8 +52,14 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
     if (!operation.any_body_type) {
       route.content_types = {std::string(operation.body_type)};
     }
+    if (!operation.protobuf_schema.empty()) {
+      route.content_types.emplace_back(kProtobuf);
+    }
     if (!operation.body_encoding.empty()) {
       route.content_encodings = {std::string(operation.body_encoding)};
+    }
+    if (operation.refusal != nullptr) {
+      route.refusal = operation.refusal;
     }
     route.refusal_headers = operation.refusal_headers;
   }
@@ -61,7 +68,8 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
 
 Operations collect_operations() {
   Operations all;
-  for (Operations part : {ingest_operations(), remote_write_operations(), alert_operations(), analysis_operations(), series_operations(),
+  for (Operations part : {ingest_operations(), remote_write_operations(), otlp_operations(), alert_operations(), analysis_operations(),
+                          series_operations(),
                           event_operations(), health_operations(), docs_operations()}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
