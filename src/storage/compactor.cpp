@@ -35,7 +35,7 @@ struct Instruments {
                                  {0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800})),
         rate(m.gauge("sensus_compaction_samples_per_second",
                      "Throughput of the last step that had samples.")),
-        days(m.counter("sensus_compaction_days_emptied_total",
+        days(m.counter("sensus_compaction_partitions_emptied_total",
                        "Days whose batch rows were all compacted and dropped.")),
         backlog_buckets(m.gauge("sensus_compaction_backlog_buckets",
                                 "Buckets of closed days that wait to be compacted.")),
