@@ -107,7 +107,9 @@ def main():
                 inserts.append(one_insert_a_request(self.postgres, options.seconds, self.workspace))
                 singles.append(wrk("single_sample.lua", 256, options.seconds, self.sensus.url))
                 alerts.append(wrk("alerts_of_64.lua", 8, options.seconds, self.sensus.url))
-                harness.wait_until(lambda: self.sensus.metric("sensus_outbox_pending") == 0, 300, "the outbox is drained")
+                # What comes next is not to be measured beside the analysis of what came before.
+                harness.wait_until(lambda: self.postgres.query("SELECT count(*) FROM sensus.outbox") == [["0"]], 600,
+                                   "every alert is explained")
                 hooks.append(webhooks_at_a_rate(self.sensus, 200, options.seconds))
             figures["one_insert_a_request_per_s"] = statistics.median(inserts)
             for name, runs in (("single_samples", singles), ("alerts_of_64", alerts), ("webhook_200_per_s", hooks)):
