@@ -1,0 +1,3 @@
+#include "sensus/app/ctl.hpp"
+
+int main(int argc, char** argv) { return sensus::app::run_ctl(argc, argv); }
