@@ -54,7 +54,7 @@ TEST(Ctl, HelpAndVersionAreZero) {
 }
 
 TEST(Ctl, ChecksTheNamedFile) {
-  const ConfigFile good("server:\n  listen: ["127.0.0.1:9999"]\n");
+  const ConfigFile good("server:\n  listen: [\"127.0.0.1:9999\"]\n");
   EXPECT_EQ(ctl({"--config", good.path(), "config", "check"}), 0);
   EXPECT_EQ(ctl({"config", "check", "--config", good.path()}), 0);
 
