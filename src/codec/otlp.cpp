@@ -2,34 +2,21 @@
 
 #include "json_writer_internal.hpp"
 #include "otlp_readers_internal.hpp"
+#include "proto_writer_internal.hpp"
 
 namespace sensus::codec {
 namespace {
 
-constexpr char kField1Varint = 0x08;
-constexpr char kField1Bytes = 0x0A;
-constexpr char kField2Bytes = 0x12;
-
-void append_varint(std::uint64_t number, std::string& out) {
-  for (; number >= 0x80; number >>= 7U) {
-    out.push_back(static_cast<char>(number | 0x80U));
-  }
-  out.push_back(static_cast<char>(number));
-}
-
 /// {1: number, 2: text}: the shape of ExportMetricsPartialSuccess and of Status.
 std::string number_and_text(std::uint64_t number, std::string_view text) {
-  std::string out;
+  ProtoWriter out;
   if (number != 0) {
-    out.push_back(kField1Varint);
-    append_varint(number, out);
+    out.varint(1, number);
   }
   if (!text.empty()) {
-    out.push_back(kField2Bytes);
-    append_varint(text.size(), out);
-    out.append(text);
+    out.bytes(2, text);
   }
-  return out;
+  return out.take();
 }
 
 }  // namespace
@@ -57,10 +44,7 @@ std::string render_otlp_reply(OtlpFormat format, std::uint64_t rejected_points,
     out.end_object().end_object();
     return out.take();
   }
-  const std::string partial = number_and_text(rejected_points, message);
-  std::string out(1, kField1Bytes);
-  append_varint(partial.size(), out);
-  return out + partial;
+  return ProtoWriter().bytes(1, number_and_text(rejected_points, message)).take();
 }
 
 std::string render_otlp_status(OtlpFormat format, int code, std::string_view message) {

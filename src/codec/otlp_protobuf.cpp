@@ -1,5 +1,5 @@
 #include "otlp_readers_internal.hpp"
-#include "otlp_wire_internal.hpp"
+#include "proto_reader_internal.hpp"
 
 #include <bit>
 #include <utility>
@@ -11,26 +11,23 @@
 namespace sensus::codec::otlp {
 namespace {
 
-using Wire = WireReader;
-constexpr auto kBytes = Wire::bytes;
-constexpr auto kFixed64 = Wire::fixed64;
-constexpr auto kVarint = Wire::varint;
+constexpr auto kBytes = WireType::bytes;
+constexpr auto kFixed64 = WireType::fixed64;
+constexpr auto kVarint = WireType::varint;
 
-constexpr std::uint64_t tag(std::uint32_t field, Wire::Type type) {
-  return Wire::tag_of(field, type);
-}
+constexpr std::uint32_t tag(std::uint32_t number, WireType type) { return proto_tag(number, type); }
 
 /// Where a kind of point has its fields; 0 is never a tag.
 struct PointFields {
-  std::uint64_t attributes = 0;
-  std::uint64_t flags = 0;
-  std::uint64_t as_double = 0;
-  std::uint64_t as_int = 0;
-  std::uint64_t count = 0;
-  std::uint64_t sum = 0;
-  std::uint32_t bucket_counts = 0;
-  std::uint32_t bounds = 0;
-  std::uint64_t quantiles = 0;
+  std::uint32_t attributes = 0;
+  std::uint32_t flags = 0;
+  std::uint32_t as_double = 0;
+  std::uint32_t as_int = 0;
+  std::uint32_t count = 0;
+  std::uint32_t sum = 0;
+  std::uint32_t bucket_counts = 0;  ///< A number: either type is read.
+  std::uint32_t bounds = 0;         ///< Likewise.
+  std::uint32_t quantiles = 0;
 };
 constexpr PointFields kNumber = {.attributes = tag(7, kBytes),
                                  .flags = tag(8, kVarint),
@@ -47,7 +44,7 @@ constexpr PointFields kSummary = {.attributes = tag(7, kBytes),
                                   .count = tag(4, kFixed64),
                                   .sum = tag(5, kFixed64),
                                   .quantiles = tag(6, kBytes)};
-constexpr std::uint64_t kTimeTag = tag(3, kFixed64);
+constexpr std::uint32_t kTimeTag = tag(3, kFixed64);
 
 class ProtobufReader {
  public:
@@ -61,10 +58,11 @@ class ProtobufReader {
  private:
   /// Calls `visit` for every message in that field until one returns false.
   template <class Visit>
-  static bool each(std::string_view message, std::uint32_t field, Visit visit) {
-    Wire in(message);
-    while (in.next()) {
-      if (in.tag() == tag(field, kBytes) && !visit(in.view())) {
+  static bool each(std::string_view message, std::uint32_t number, Visit visit) {
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == tag(number, kBytes) && !visit(field.bytes)) {
         return false;
       }
     }
@@ -82,12 +80,13 @@ class ProtobufReader {
 
   static bool split_pair(std::string_view pair, std::string_view& key, std::string_view& value) {
     key = value = {};
-    Wire in(pair);
-    while (in.next()) {
-      if (in.tag() == tag(1, kBytes)) {
-        key = in.view();
-      } else if (in.tag() == tag(2, kBytes)) {
-        value = in.view();
+    ProtoReader in(pair);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == tag(1, kBytes)) {
+        key = field.bytes;
+      } else if (field.tag() == tag(2, kBytes)) {
+        value = field.bytes;
       }
     }
     return in.ok();
@@ -113,22 +112,23 @@ class ProtobufReader {
   bool read_metric(std::string_view message) {
     MetricHead head;
     std::string_view data;
-    Wire in(message);
-    while (in.next()) {
-      const Kind kind = kind_of(in.tag());
-      if (in.tag() == tag(1, kBytes)) {
-        head.name = in.view();
-      } else if (in.tag() == tag(3, kBytes)) {
-        head.unit = in.view();
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      const Kind kind = kind_of(field.tag());
+      if (field.tag() == tag(1, kBytes)) {
+        head.name = field.bytes;
+      } else if (field.tag() == tag(3, kBytes)) {
+        head.unit = field.bytes;
       } else if (kind != Kind::none) {
         head.kind = kind;
-        data = in.view();
+        data = field.bytes;
       }
     }
     return in.ok() && read_data(head, data);
   }
 
-  static Kind kind_of(std::uint64_t field) {
+  static Kind kind_of(std::uint32_t field) {
     switch (field) {
       case tag(5, kBytes): return Kind::gauge;
       case tag(7, kBytes): return Kind::sum;
@@ -140,13 +140,14 @@ class ProtobufReader {
   }
 
   bool read_data(MetricHead& head, std::string_view data) {
-    Wire in(data);
-    while (in.next()) {
-      if (in.tag() == tag(2, kVarint)) {
-        const bool known = in.number() == 1 || in.number() == 2;
-        head.temporality = known ? static_cast<Temporality>(in.number()) : Temporality::unspecified;
-      } else if (in.tag() == tag(3, kVarint)) {
-        head.monotonic = in.number() != 0;
+    ProtoReader in(data);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == tag(2, kVarint)) {
+        const bool known = field.scalar == 1 || field.scalar == 2;
+        head.temporality = known ? static_cast<Temporality>(field.scalar) : Temporality::unspecified;
+      } else if (field.tag() == tag(3, kVarint)) {
+        head.monotonic = field.scalar != 0;
       }
     }
     if (!in.ok()) {
@@ -166,9 +167,10 @@ class ProtobufReader {
     const PointFields& fields = kind == Kind::histogram ? kHistogram
                                 : kind == Kind::summary ? kSummary
                                                         : kNumber;
-    Wire in(message);
-    while (in.next()) {
-      if (!read_field(in, fields)) {
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      if (!read_field(field, fields)) {
         return false;
       }
     }
@@ -180,30 +182,30 @@ class ProtobufReader {
     return !full_;
   }
 
-  bool read_field(const Wire& in, const PointFields& fields) {
-    const std::uint64_t at = in.tag();
+  bool read_field(const ProtoField& field, const PointFields& fields) {
+    const std::uint32_t at = field.tag();
     if (at == fields.attributes) {
-      return read_attribute(in.view());
+      return read_attribute(field.bytes);
     }
     if (at == kTimeTag) {
-      point_.time_ns = in.number();
+      point_.time_ns = field.scalar;
     } else if (at == fields.flags) {
-      point_.flags = in.number();
+      point_.flags = field.scalar;
     } else if (at == fields.as_double) {
-      point_.value = in.real();
+      point_.value = field.as_double();
     } else if (at == fields.as_int) {
-      point_.value = static_cast<double>(static_cast<std::int64_t>(in.number()));
+      point_.value = static_cast<double>(field.as_int64());
     } else if (at == fields.count) {
-      point_.count = in.number();
+      point_.count = field.scalar;
     } else if (at == fields.sum) {
-      point_.sum = in.real();
+      point_.sum = field.as_double();
     } else if (at == fields.quantiles) {
-      return read_quantile(in.view());
-    } else if (in.field() == fields.bucket_counts) {
-      return read_words(in, [this](std::uint64_t word) { point_.add_bucket_count(word); });
-    } else if (in.field() == fields.bounds) {
+      return read_quantile(field.bytes);
+    } else if (field.number == fields.bucket_counts) {
+      return read_words(field, [this](std::uint64_t word) { point_.add_bucket_count(word); });
+    } else if (field.number == fields.bounds) {
       return read_words(
-          in, [this](std::uint64_t word) { point_.add_bound(std::bit_cast<double>(word)); });
+          field, [this](std::uint64_t word) { point_.add_bound(std::bit_cast<double>(word)); });
     }
     return true;
   }
@@ -221,12 +223,13 @@ class ProtobufReader {
 
   bool read_quantile(std::string_view message) {
     Point::Quantile quantile;
-    Wire in(message);
-    while (in.next()) {
-      if (in.tag() == tag(1, kFixed64)) {
-        quantile.quantile = in.real();
-      } else if (in.tag() == tag(2, kFixed64)) {
-        quantile.value = in.real();
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == tag(1, kFixed64)) {
+        quantile.quantile = field.as_double();
+      } else if (field.tag() == tag(2, kFixed64)) {
+        quantile.value = field.as_double();
       }
     }
     point_.add_quantile(quantile);
@@ -235,22 +238,20 @@ class ProtobufReader {
 
   /// A repeated 64-bit number: packed, or one by one as proto2 did.
   template <class Take>
-  static bool read_words(const Wire& in, Take take) {
-    if (in.tag() == tag(in.field(), kFixed64)) {
-      take(in.number());
+  static bool read_words(const ProtoField& field, Take take) {
+    if (field.tag() == tag(field.number, kFixed64)) {
+      take(field.scalar);
       return true;
     }
-    if (in.tag() != tag(in.field(), kBytes)) {
+    if (field.tag() != tag(field.number, kBytes)) {
       return true;
     }
-    std::string_view packed = in.view();
-    if (packed.size() % 8 != 0) {
-      return false;
+    ProtoReader packed(field.bytes);
+    std::uint64_t word = 0;
+    while (packed.next_word(word)) {
+      take(word);
     }
-    while (!packed.empty()) {
-      take(Wire::take_word(packed));
-    }
-    return true;
+    return packed.ok();
   }
 
   friend Result<> otlp::read_protobuf(std::string_view body, Translator& out);

@@ -1,6 +1,6 @@
 #include "json_writer_internal.hpp"
 #include "otlp_readers_internal.hpp"
-#include "otlp_wire_internal.hpp"
+#include "proto_reader_internal.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -9,20 +9,18 @@
 namespace sensus::codec::otlp {
 namespace {
 
-using Wire = WireReader;
-
 // AnyValue of opentelemetry/proto/common/v1.
-constexpr std::uint64_t kString = Wire::tag_of(1, Wire::bytes);
-constexpr std::uint64_t kBool = Wire::tag_of(2, Wire::varint);
-constexpr std::uint64_t kInt = Wire::tag_of(3, Wire::varint);
-constexpr std::uint64_t kDouble = Wire::tag_of(4, Wire::fixed64);
-constexpr std::uint64_t kArray = Wire::tag_of(5, Wire::bytes);
-constexpr std::uint64_t kMap = Wire::tag_of(6, Wire::bytes);
-constexpr std::uint64_t kBytes = Wire::tag_of(7, Wire::bytes);
+constexpr std::uint32_t kString = proto_tag(1, WireType::bytes);
+constexpr std::uint32_t kBool = proto_tag(2, WireType::varint);
+constexpr std::uint32_t kInt = proto_tag(3, WireType::varint);
+constexpr std::uint32_t kDouble = proto_tag(4, WireType::fixed64);
+constexpr std::uint32_t kArray = proto_tag(5, WireType::bytes);
+constexpr std::uint32_t kMap = proto_tag(6, WireType::bytes);
+constexpr std::uint32_t kBytes = proto_tag(7, WireType::bytes);
 // Of ArrayValue and KeyValueList, and of KeyValue.
-constexpr std::uint64_t kItem = Wire::tag_of(1, Wire::bytes);
-constexpr std::uint64_t kKey = Wire::tag_of(1, Wire::bytes);
-constexpr std::uint64_t kValue = Wire::tag_of(2, Wire::bytes);
+constexpr std::uint32_t kItem = proto_tag(1, WireType::bytes);
+constexpr std::uint32_t kKey = proto_tag(1, WireType::bytes);
+constexpr std::uint32_t kValue = proto_tag(2, WireType::bytes);
 
 template <class Number>
 void append_shortest(Number number, std::string& out) {
@@ -55,13 +53,14 @@ class ValueWriter {
   /// Of several members of the oneof the last counts.
   bool write(std::string_view message, int depth) {
     const std::size_t begin = out_.size();
-    Wire in(message);
-    while (in.next()) {
-      if (!is_member(in.tag())) {
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      if (!is_member(field.tag())) {
         continue;
       }
       out_.resize(begin);
-      if (!write_member(in, depth)) {
+      if (!write_member(field, depth)) {
         return false;
       }
     }
@@ -72,21 +71,21 @@ class ValueWriter {
   }
 
  private:
-  static bool is_member(std::uint64_t tag) {
+  static bool is_member(std::uint32_t tag) {
     return tag == kString || tag == kBool || tag == kInt || tag == kDouble || tag == kArray ||
            tag == kMap || tag == kBytes;
   }
 
-  bool write_member(const Wire& in, int depth) {
-    switch (in.tag()) {
-      case kString: write_text(in.view().substr(0, kAttributeBytesMax + 1), depth); return true;
+  bool write_member(const ProtoField& field, int depth) {
+    switch (field.tag()) {
+      case kString: write_text(field.bytes.substr(0, kAttributeBytesMax + 1), depth); return true;
       case kBytes:
-        write_text(base64(in.view().substr(0, kAttributeBytesMax + 1)), depth);
+        write_text(base64(field.bytes.substr(0, kAttributeBytesMax + 1)), depth);
         return true;
-      case kBool: out_ += in.number() != 0 ? "true" : "false"; return true;
-      case kInt: append_integer(static_cast<std::int64_t>(in.number()), out_); return true;
-      case kDouble: write_real(in.real(), depth); return true;
-      default: return depth < kValueDepthMax && write_list(in.view(), in.tag() == kMap, depth);
+      case kBool: out_ += field.scalar != 0 ? "true" : "false"; return true;
+      case kInt: append_integer(field.as_int64(), out_); return true;
+      case kDouble: write_real(field.as_double(), depth); return true;
+      default: return depth < kValueDepthMax && write_list(field.bytes, field.tag() == kMap, depth);
     }
   }
 
@@ -111,15 +110,16 @@ class ValueWriter {
   bool write_list(std::string_view list, bool map, int depth) {
     out_ += map ? '{' : '[';
     bool first = true;
-    Wire in(list);
+    ProtoReader in(list);
+    ProtoField field;
     // What goes on beyond the longest label is not kept, so it is not read either.
-    while (out_.size() <= kAttributeBytesMax && in.next()) {
-      if (in.tag() != kItem) {
+    while (out_.size() <= kAttributeBytesMax && in.next(field)) {
+      if (field.tag() != kItem) {
         continue;
       }
       out_ += first ? "" : ",";
       first = false;
-      if (!(map ? write_pair(in.view(), depth) : write(in.view(), depth + 1))) {
+      if (!(map ? write_pair(field.bytes, depth) : write(field.bytes, depth + 1))) {
         return false;
       }
     }
@@ -130,12 +130,13 @@ class ValueWriter {
   bool write_pair(std::string_view pair, int depth) {
     std::string_view key;
     std::string_view value;
-    Wire in(pair);
-    while (in.next()) {
-      if (in.tag() == kKey) {
-        key = in.view();
-      } else if (in.tag() == kValue) {
-        value = in.view();
+    ProtoReader in(pair);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == kKey) {
+        key = field.bytes;
+      } else if (field.tag() == kValue) {
+        value = field.bytes;
       }
     }
     append_quoted(out_, key.substr(0, kAttributeBytesMax + 1));

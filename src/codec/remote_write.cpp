@@ -1,6 +1,6 @@
 #include "sensus/codec/remote_write.hpp"
 
-#include "protobuf_reader_internal.hpp"
+#include "proto_reader_internal.hpp"
 
 #include "sensus/core/utf8.hpp"
 

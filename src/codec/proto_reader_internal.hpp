@@ -10,11 +10,21 @@ namespace sensus::codec {
 /// Wire types 3 and 4 (groups) are gone from the language and taken for damage.
 enum class WireType : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
+constexpr std::uint32_t proto_tag(std::uint32_t number, WireType type) {
+  return number << 3U | static_cast<std::uint32_t>(type);
+}
+
 struct ProtoField {
   std::uint32_t number = 0;
   WireType type = WireType::varint;
   std::uint64_t scalar = 0;     ///< Of varint, fixed64 and fixed32.
   std::string_view bytes = {};  ///< Of bytes: points into the message.
+
+  /// Number and type as one, for a switch: a field of another type than expected has another tag,
+  /// so that it counts as unknown, as protobuf asks.
+  [[nodiscard]] constexpr std::uint32_t tag() const {
+    return proto_tag(number, type);
+  }
 
   [[nodiscard]] double as_double() const {
     double value = 0;
@@ -56,6 +66,11 @@ class ProtoReader {
   /// One bare varint: the elements of a packed field.
   [[nodiscard]] bool next_varint(std::uint64_t& value) {
     return at_ != end_ && (varint(value) || damaged());
+  }
+
+  /// One bare 64-bit word: the elements of a packed field.
+  [[nodiscard]] bool next_word(std::uint64_t& value) {
+    return at_ != end_ && (fixed(8, value) || damaged());
   }
 
   [[nodiscard]] bool ok() const { return ok_; }
