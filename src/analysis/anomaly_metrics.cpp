@@ -14,6 +14,12 @@ telemetry::Counter failures(telemetry::Metrics& metrics, std::string_view stage)
                          "Failures of the anomaly worker by stage; all but malformed payloads are tried again.", {{"stage", stage}});
 }
 
+telemetry::Counter refused_states(telemetry::Metrics& metrics, std::string_view reason) {
+  return metrics.counter("sensus_analysis_states_refused_total",
+                         "Saved states that were not used: damaged, of another format, or of another series or model.",
+                         {{"reason", reason}});
+}
+
 }  // namespace
 
 AnomalyMetrics::AnomalyMetrics(telemetry::Metrics& metrics)
@@ -27,12 +33,21 @@ AnomalyMetrics::AnomalyMetrics(telemetry::Metrics& metrics)
       failures_score(failures(metrics, "score")),
       failures_store(failures(metrics, "store")),
       failures_publish(failures(metrics, "publish")),
+      failures_save(failures(metrics, "save")),
+      failures_restore(failures(metrics, "restore")),
       score_seconds(metrics.histogram("sensus_analysis_score_seconds", "Time of one scoring job, with its wait for a thread.",
                                       telemetry::latency_buckets())),
       detectors(metrics.gauge("sensus_analysis_detectors_series", "Series with a detector in memory.")),
       pending_steps(metrics.gauge("sensus_analysis_pending_steps", "Steps in memory whose effect is not committed yet.")),
       learned(metrics.counter("sensus_analysis_detectors_learned_total", "Detectors made at first sight of a series.")),
       evictions(metrics.counter("sensus_analysis_detector_evictions_total", "Detectors dropped for a series in use.")),
-      retrains(metrics.counter("sensus_analysis_retrains_total", "Detectors retrained on schedule.")) {}
+      retrains(metrics.counter("sensus_analysis_retrains_total", "Detectors retrained on schedule.")),
+      states_saved(metrics.counter("sensus_analysis_states_saved_total", "States of detectors committed to PostgreSQL.")),
+      states_restored(metrics.counter("sensus_analysis_states_restored_total", "Detectors that go on from a saved state.")),
+      states_damaged(refused_states(metrics, "damaged")),
+      states_other_format(refused_states(metrics, "other_format")),
+      states_other_label(refused_states(metrics, "other_label")),
+      steps_replayed(metrics.counter("sensus_analysis_steps_replayed_total",
+                                     "Stored steps that restored detectors were brought up to date with.")) {}
 
 }  // namespace sensus::analysis

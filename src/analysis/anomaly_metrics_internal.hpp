@@ -17,12 +17,20 @@ struct AnomalyMetrics {
   telemetry::Counter failures_score;
   telemetry::Counter failures_store;
   telemetry::Counter failures_publish;
+  telemetry::Counter failures_save;
+  telemetry::Counter failures_restore;
   telemetry::Histogram score_seconds;
   telemetry::Gauge detectors;
   telemetry::Gauge pending_steps;
   telemetry::Counter learned;
   telemetry::Counter evictions;
   telemetry::Counter retrains;
+  telemetry::Counter states_saved;
+  telemetry::Counter states_restored;
+  telemetry::Counter states_damaged;
+  telemetry::Counter states_other_format;
+  telemetry::Counter states_other_label;
+  telemetry::Counter steps_replayed;
 };
 
 }  // namespace sensus::analysis

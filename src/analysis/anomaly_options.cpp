@@ -16,7 +16,10 @@ void describe(config::Section& section, AnomalyOptions& options) {
   section.integer("series_max", options.series_max, 1, 1'000'000,
                   "Detectors kept in memory, about 30 KiB each with the defaults. Series beyond it are stored but not scored.");
   section.duration("retrain_interval", options.retrain_interval, 1min, std::chrono::hours{24 * 7},
-                   "Every detector relearns from its recent past this often, and a new model version is recorded.");
+                   "Every detector relearns from its recent past this often, and a new model version is recorded.")
+      .duration("state_save_interval", options.state_save_interval, 1min, 24h,
+                "The state of every detector is saved once in this time, and at the end of the daemon. Shorter writes more to PostgreSQL, "
+                "longer has more steps to replay after a crash; nothing is lost either way.");
 }
 
 }  // namespace sensus::analysis

@@ -8,12 +8,15 @@
 namespace sensus::analysis {
 namespace {
 
-void warm(SeriesTask& task, const ml::ForestDetectorParams& params) {
+void make(SeriesTask& task, const ml::ForestDetectorParams& params) {
   ml::ForestDetectorParams own = params;
   own.seed = seed_of(task.key);
   task.detector = ml::make_forest_detector(own);
+}
+
+/// Verdicts on the past were given when it was present, or came too late to matter.
+void feed_history(SeriesTask& task) {
   for (const model::Sample& sample : task.history) {
-    // Verdicts on the past were given when it was present, or came too late to matter.
     static_cast<void>(task.detector->update(sample.time, sample.value));
   }
   task.history.clear();
@@ -65,10 +68,13 @@ void run(ScoreJob& job) {
     if (job.cancelled) {
       return;
     }
-    if (!task.detector) {
-      warm(task, job.params);
+    if (task.detector) {
+      job.replayed += task.history.size();
+    } else {
+      make(task, job.params);
       ++job.learned;
     }
+    feed_history(task);
     score(task, job);
   }
 }

@@ -24,7 +24,7 @@ struct SeriesTask {
   SeriesKey key;
   std::chrono::seconds step{60};
   std::vector<PendingStep> steps;          ///< By time.
-  std::unique_ptr<ml::Detector> detector;  ///< nullptr: made anew and fed `history` first.
+  std::unique_ptr<ml::Detector> detector;  ///< nullptr: made anew. Fed `history` first.
   std::vector<model::Sample> history;      ///< Before the first step, by time.
 };
 
@@ -43,6 +43,7 @@ struct ScoreJob {
   std::size_t scored = 0;
   std::size_t late = 0;    ///< Not later than the detector's last: scored before.
   std::size_t learned = 0; ///< Detectors made.
+  std::size_t replayed = 0; ///< Steps of the past that restored detectors were fed.
 };
 
 [[nodiscard]] ml::ForestDetectorParams detector_params(const AnomalyOptions& options);

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kWarmChunk = 500;  ///< Series a scoring job takes.
 constexpr std::size_t kNewChunk = 100;   ///< Series that one query loads and one job learns: about a second.
+constexpr std::size_t kRestoreChunk = 250;  ///< Saved states that one query loads: a few megabytes.
 constexpr std::chrono::seconds kLoadLimit{15};
 constexpr std::chrono::seconds kScoreLimit{30};
 
@@ -18,21 +19,29 @@ std::chrono::microseconds lookback(const AnomalyOptions& options, std::chrono::s
 
 Timestamp first_time(const SeriesTask& task) { return task.steps.front().sample.time; }
 
+std::vector<SeriesTask> take_front(std::vector<SeriesTask>& tasks, std::size_t count) {
+  const auto end = tasks.begin() + static_cast<std::ptrdiff_t>(std::min(count, tasks.size()));
+  std::vector<SeriesTask> front(std::make_move_iterator(tasks.begin()), std::make_move_iterator(end));
+  tasks.erase(tasks.begin(), end);
+  return front;
+}
+
 /// Takes tasks off the front that one query can serve: not too many, of one tenant and step, beginning close to each other.
 std::vector<SeriesTask> take_chunk(std::vector<SeriesTask>& tasks, std::chrono::microseconds span) {
   const SeriesTask& head = tasks.front();
   const auto fits = [&head, span](const SeriesTask& task) {
-    return task.key.tenant == head.key.tenant && task.step == head.step && first_time(task) - first_time(head) <= span;
+    return task.key.tenant == head.key.tenant && task.step == head.step && first_time(task) - first_time(head) <= span &&
+           (task.detector == nullptr) == (head.detector == nullptr);
   };
   std::size_t count = 1;
   while (count < tasks.size() && count < kNewChunk && fits(tasks[count])) {
     ++count;
   }
-  const auto end = tasks.begin() + static_cast<std::ptrdiff_t>(count);
-  std::vector<SeriesTask> chunk(std::make_move_iterator(tasks.begin()), std::make_move_iterator(end));
-  tasks.erase(tasks.begin(), end);
-  return chunk;
+  return take_front(tasks, count);
 }
+
+/// A restored detector with nothing between its last step and the first to be scored.
+bool is_current(const SeriesTask& task) { return task.detector && task.detector->last_time() + task.step >= first_time(task); }
 
 void hand_out(std::vector<storage::SampleStore::StepMeans> history, std::vector<SeriesTask>& tasks) {
   std::map<SeriesId, SeriesTask*> by_series;
@@ -101,9 +110,7 @@ runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
   metrics.detectors.set(static_cast<double>(cache.size()));
 
   while (!warm.empty()) {
-    const auto end = warm.begin() + static_cast<std::ptrdiff_t>(std::min(warm.size(), kWarmChunk));
-    std::vector<SeriesTask> chunk(std::make_move_iterator(warm.begin()), std::make_move_iterator(end));
-    warm.erase(warm.begin(), end);
+    std::vector<SeriesTask> chunk = take_front(warm, kWarmChunk);
     Result<> scored = co_await score_chunk(deadline, std::move(chunk));
     if (!scored) {
       co_return std::move(scored).error();
@@ -113,8 +120,39 @@ runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
   co_return scored;
 }
 
+/// Series without a detector in memory: restored where a sound state is saved, else learned.
 runtime::Async<> AnomalyWorker::Impl::score_new(Deadline deadline, std::vector<SeriesTask> tasks) {
-  std::ranges::sort(tasks, {}, [](const SeriesTask& task) { return std::tuple(task.key.tenant, task.step, first_time(task)); });
+  std::ranges::sort(tasks, {}, &SeriesTask::key);
+  while (!tasks.empty()) {
+    std::size_t count = 1;
+    while (count < tasks.size() && count < kRestoreChunk && tasks[count].key.tenant == tasks.front().key.tenant) {
+      ++count;
+    }
+    std::vector<SeriesTask> chunk = take_front(tasks, count);
+    Result<> restored = co_await restore(deadline, chunk);
+    if (!restored) {
+      co_return std::move(restored).error();
+    }
+    const auto gapless = std::ranges::partition(chunk, [](const SeriesTask& task) { return !is_current(task); }).begin();
+    std::vector<SeriesTask> current(std::make_move_iterator(gapless), std::make_move_iterator(chunk.end()));
+    chunk.erase(gapless, chunk.end());
+    Result<> scored = co_await score_chunk(deadline, std::move(current));
+    if (!scored) {
+      co_return std::move(scored).error();
+    }
+    Result<> rest = co_await score_behind(deadline, std::move(chunk));
+    if (!rest) {
+      co_return std::move(rest).error();
+    }
+  }
+  co_return Result<>{};
+}
+
+/// Those that lack steps before their first one: a restored detector since its state, a new one all of its past.
+runtime::Async<> AnomalyWorker::Impl::score_behind(Deadline deadline, std::vector<SeriesTask> tasks) {
+  std::ranges::sort(tasks, {}, [](const SeriesTask& task) {
+    return std::tuple(task.key.tenant, task.step, task.detector == nullptr, first_time(task));
+  });
   while (!tasks.empty()) {
     std::vector<SeriesTask> chunk = take_chunk(tasks, lookback(options, tasks.front().step));
     Result<> loaded = co_await load_history(deadline, chunk);
@@ -131,14 +169,14 @@ runtime::Async<> AnomalyWorker::Impl::score_new(Deadline deadline, std::vector<S
 
 runtime::Async<> AnomalyWorker::Impl::load_history(Deadline deadline, std::vector<SeriesTask>& tasks) {
   std::vector<SeriesId> ids;
+  const std::chrono::microseconds past = lookback(options, tasks.front().step);
   Timestamp from = first_time(tasks.front());
   Timestamp to = from;
   for (const SeriesTask& task : tasks) {
     ids.push_back(task.key.series);
-    from = std::min(from, first_time(task));
+    from = std::min(from, task.detector ? std::max(task.detector->last_time(), first_time(task) - past) : first_time(task) - past);
     to = std::max(to, first_time(task));
   }
-  from -= lookback(options, tasks.front().step);
   const Deadline limit = min(deadline, Deadline::after(kLoadLimit));
   Result<std::vector<storage::SampleStore::StepMeans>> history =
       co_await deps.samples.step_means(limit, tasks.front().key.tenant, std::move(ids), from, to, tasks.front().step);
@@ -157,11 +195,16 @@ runtime::Async<> AnomalyWorker::Impl::load_history(Deadline deadline, std::vecto
 }
 
 runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector<SeriesTask> tasks) {
+  if (tasks.empty()) {
+    co_return Result<>{};
+  }
   const auto began = deps.clock.steady_now();
   std::vector<PendingStep> steps;
   const auto job = std::make_shared<ScoreJob>();
   for (SeriesTask& task : tasks) {
-    task.detector = cache.lend(task.key);
+    if (!task.detector) {
+      task.detector = cache.lend(task.key);
+    }
     steps.insert(steps.end(), task.steps.begin(), task.steps.end());
   }
   job->tasks = std::move(tasks);
@@ -198,6 +241,7 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
   metrics.steps_scored.inc(static_cast<double>(job->scored));
   metrics.steps_late.inc(static_cast<double>(job->late));
   metrics.learned.inc(static_cast<double>(job->learned));
+  metrics.steps_replayed.inc(static_cast<double>(job->replayed));
   co_return Result<>{};
 }
 

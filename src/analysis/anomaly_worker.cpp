@@ -48,7 +48,9 @@ bool is_complete(const PendingEvent& event) {
 }  // namespace
 
 AnomalyWorker::Impl::Impl(Deps d, AnomalyOptions o)
-    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)) {}
+    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)), model_key(version_prefix(options)) {
+  model_key.pop_back();  // The dash.
+}
 
 AnomalyWorker::Impl::Turn::~Turn() {
   if (inside_) {
@@ -253,6 +255,8 @@ runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::handle(std::vect
   return Impl::handle(impl_, std::move(entries));
 }
 runtime::Task AnomalyWorker::run_schedule() { return Impl::run_schedule(impl_); }
+runtime::Task AnomalyWorker::run_saving() { return Impl::run_saving(impl_); }
+runtime::Async<> AnomalyWorker::save_all(Deadline deadline) { return Impl::save_all(impl_, deadline); }
 void AnomalyWorker::stop() { impl_->stop(); }
 
 }  // namespace sensus::analysis

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -72,10 +73,20 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   // anomaly_steps.cpp
   runtime::Async<> score_all(Deadline deadline);
   runtime::Async<> score_new(Deadline deadline, std::vector<SeriesTask> tasks);
+  runtime::Async<> score_behind(Deadline deadline, std::vector<SeriesTask> tasks);
   runtime::Async<> score_chunk(Deadline deadline, std::vector<SeriesTask> tasks);
   runtime::Async<> load_history(Deadline deadline, std::vector<SeriesTask>& tasks);
   [[nodiscard]] std::map<SeriesKey, SeriesTask> collect_tasks() const;
   void mark_done(const std::vector<PendingStep>& steps);
+
+  // anomaly_states.cpp
+  static runtime::Task run_saving(std::shared_ptr<Impl> self);
+  static runtime::Async<> save_all(std::shared_ptr<Impl> self, Deadline deadline);
+  runtime::Async<> save_states(Deadline deadline, std::vector<SeriesKey> keys);
+  runtime::Async<> restore(Deadline deadline, std::vector<SeriesTask>& tasks);
+  [[nodiscard]] std::optional<storage::DetectorState> seal(SeriesKey key, const std::set<SeriesKey>& uncommitted) const;
+  [[nodiscard]] std::set<SeriesKey> uncommitted_series() const;
+  void refuse_state(SeriesKey key, std::string_view reason);
 
   // anomaly_schedule.cpp
   static runtime::Task run_schedule(std::shared_ptr<Impl> self);
@@ -92,6 +103,7 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   AnomalyMetrics metrics;
   DetectorCache cache;
   std::vector<PendingEvent> pending;
+  std::string model_key;      ///< Of the states of these detectors.
   std::string model_version;  ///< Empty until it is known to be stored.
   /// Made by the first coroutine, which knows the executor.
   std::optional<runtime::Signal> idle;

@@ -1,5 +1,7 @@
 #include "detector_cache_internal.hpp"
 
+#include <algorithm>
+
 namespace sensus::analysis {
 
 DetectorCache::Place DetectorCache::admit(SeriesKey key, TimePoint now) {
@@ -16,7 +18,7 @@ DetectorCache::Place DetectorCache::admit(SeriesKey key, TimePoint now) {
     entries_.pop_back();
     ++evictions_;
   }
-  entries_.push_front({key, now, nullptr});
+  entries_.push_front({key, now, nullptr, Timestamp::min()});
   index_.emplace(key, entries_.begin());
   return Place::empty;
 }
@@ -29,6 +31,22 @@ std::unique_ptr<ml::Detector> DetectorCache::lend(SeriesKey key) {
 void DetectorCache::give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector) {
   if (const auto found = index_.find(key); found != index_.end()) {
     found->second->detector = std::move(detector);
+  }
+}
+
+const ml::Detector* DetectorCache::peek(SeriesKey key) const {
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : found->second->detector.get();
+}
+
+Timestamp DetectorCache::saved_time(SeriesKey key) const {
+  const auto found = index_.find(key);
+  return found == index_.end() ? Timestamp::min() : found->second->saved_time;
+}
+
+void DetectorCache::mark_saved(SeriesKey key, Timestamp time) {
+  if (const auto found = index_.find(key); found != index_.end()) {
+    found->second->saved_time = std::max(found->second->saved_time, time);
   }
 }
 

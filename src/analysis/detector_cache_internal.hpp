@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensus/core/ids.hpp"
+#include "sensus/core/time.hpp"
 #include "sensus/ml/detector.hpp"
 
 #include <chrono>
@@ -44,6 +45,12 @@ class DetectorCache {
   [[nodiscard]] std::unique_ptr<ml::Detector> lend(SeriesKey key);
   void give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector);
 
+  /// To look at, until it is lent or given back; nullptr when there is none or it is lent out.
+  [[nodiscard]] const ml::Detector* peek(SeriesKey key) const;
+  /// The last step of the saved state of the series; the beginning of time when there is none.
+  [[nodiscard]] Timestamp saved_time(SeriesKey key) const;
+  void mark_saved(SeriesKey key, Timestamp time);
+
   [[nodiscard]] std::vector<SeriesKey> keys() const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t evictions() const { return evictions_; }
@@ -53,6 +60,7 @@ class DetectorCache {
     SeriesKey key;
     TimePoint used_at;
     std::unique_ptr<ml::Detector> detector;
+    Timestamp saved_time = Timestamp::min();
   };
   std::size_t limit_;
   std::size_t evictions_ = 0;

@@ -99,6 +99,7 @@ void Application::create_stores() {
   alerts_ = storage::make_alert_store(*database_);
   analyses_ = storage::make_analysis_store(*database_);
   models_ = storage::make_model_store(*database_);
+  detector_states_ = storage::make_detector_state_store(*database_);
   samples_ = storage::make_sample_store(*database_);
   outbox_ = storage::make_outbox(*database_);
   dead_letters_ = storage::make_dead_letters(*database_);
@@ -121,7 +122,8 @@ void Application::create_workers() {
   web_ = webclient::make_curl_client(*llm_pool_);
   ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
   anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
-      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *cpu_pool_, clock_, log, metrics_, wake_relay}, config_.anomaly);
+      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *cpu_pool_, clock_, log, metrics_, wake_relay},
+      config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);
 

@@ -113,6 +113,7 @@ class Application {
   std::unique_ptr<storage::AlertStore> alerts_;
   std::unique_ptr<storage::AnalysisStore> analyses_;
   std::unique_ptr<storage::ModelStore> models_;
+  std::unique_ptr<storage::DetectorStateStore> detector_states_;
   std::unique_ptr<storage::SampleStore> samples_;
   std::unique_ptr<storage::Outbox> outbox_;
   std::unique_ptr<storage::DeadLetters> dead_letters_;

@@ -16,6 +16,9 @@ namespace {
 using runtime::Async;
 using runtime::Task;
 
+/// Of what the stop may take; what is not saved by then is replayed.
+constexpr std::chrono::seconds kSaveLimit{8};
+
 std::string join(const std::vector<std::string>& parts) {
   std::string out;
   for (const std::string& part : parts) {
@@ -155,7 +158,16 @@ Async<> Application::stop_analysis(Deadline deadline) {
     consumer->stop();
   }
   anomaly_worker_->stop();
-  co_return co_await analysis_tasks_->stop(std::min<Duration>(3s, deadline.remaining()));
+  const Result<> ended = co_await analysis_tasks_->stop(std::min<Duration>(3s, deadline.remaining()));
+  if (started_) {
+    const Deadline limit = min(deadline, Deadline::after(kSaveLimit));
+    const Result<> saved = co_await anomaly_worker_->save_all(limit);
+    if (!saved) {
+      log_.warning("not all states of detectors were saved; they are brought up to date from stored samples after the start",
+                   {{"error", saved.error().message}});
+    }
+  }
+  co_return ended;
 }
 
 Async<> Application::stop_relay(Deadline deadline) {

@@ -77,6 +77,7 @@ void Application::start_workers() {
     analysis_tasks_->spawn("consumer", consumer->run());
   }
   analysis_tasks_->spawn("training schedule", anomaly_worker_->run_schedule());
+  analysis_tasks_->spawn("saving of detectors", anomaly_worker_->run_saving());
   upkeep_tasks_->spawn("partitions", keep_partitions());
   upkeep_tasks_->spawn("compaction", compactor_->run());
   upkeep_tasks_->spawn("stream trimming", stream::run_janitor(*redis_, config_.stream, clock_, logs_.log("stream"), metrics_,

@@ -85,6 +85,30 @@ class AnomalyStory(harness.Story):
             a["metric_name"] for a in self.sensus.get("/api/v1/anomalies?limit=500").json()["items"]
             if a["labels"] == {"service": "payment"}}, 60, "the fault is flagged although the daemon was killed")
 
+    def test_a_restart_needs_no_new_warm_up(self):
+        end = int(time.time()) // 60 * 60
+        points = history(end, "payment")
+        early = [p for p in points if p["timestamp"] < end - 10 * 60]
+        late = [p for p in points if p["timestamp"] >= end - 10 * 60]
+        series = 4 * len(SERVICES)
+        for i in range(0, len(early), 500):
+            self.assertEqual(self.sensus.post("/api/v1/metrics", early[i:i + 500]).status, 202)
+        harness.wait_until(lambda: self.sensus.metric("sensus_analysis_detectors_learned_total") == series and
+                           self.sensus.metric("sensus_analysis_pending_steps") == 0, 30, "all series are learned")
+        self.sensus.process.stop()
+        self.assertEqual(self.postgres.query("select count(*) from sensus.detector_states"), [[str(series)]])
+        # One of the states is damaged meanwhile: that series alone is learned again.
+        self.postgres.sql_admin("update sensus.detector_states set state = substr(state, 1, 100) where series_id = 1")
+        self.sensus.start()
+        for i in range(0, len(late), 500):
+            self.assertEqual(self.sensus.post("/api/v1/metrics", late[i:i + 500]).status, 202)
+        harness.wait_until(lambda: {"error_ratio", "latency_seconds"} <= {
+            a["metric_name"] for a in self.sensus.get("/api/v1/anomalies?limit=500").json()["items"]
+            if a["labels"] == {"service": "payment"}}, 45, "the fault is flagged after the restart")
+        self.assertEqual(self.sensus.metric("sensus_analysis_states_restored_total"), series - 1)
+        self.assertEqual(self.sensus.metric('sensus_analysis_states_refused_total{reason="damaged"}'), 1)
+        self.assertEqual(self.sensus.metric("sensus_analysis_detectors_learned_total"), 1)
+
 
 if __name__ == "__main__":
     harness.main()

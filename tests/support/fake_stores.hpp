@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensus/storage/analyses.hpp"
+#include "sensus/storage/detector_states.hpp"
 #include "sensus/storage/samples.hpp"
 
 #include <deque>
@@ -109,6 +110,44 @@ class FakeAnalysisStore final : public storage::AnalysisStore {
 
  private:
   std::set<std::pair<SeriesId, Timestamp>> keys_;
+};
+
+class FakeDetectorStateStore final : public storage::DetectorStateStore {
+ public:
+  std::map<std::pair<std::string, SeriesId>, storage::DetectorState> states;  ///< By model key and series.
+  std::deque<Error> failures;
+  std::function<void()> on_save;
+
+  runtime::Async<std::size_t> save(Deadline, TenantId, std::string model_key, std::vector<storage::DetectorState> fresh) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    for (storage::DetectorState& state : fresh) {
+      states[{model_key, state.series}] = state;
+    }
+    if (on_save) {
+      on_save();
+    }
+    co_return fresh.size();
+  }
+  runtime::Async<std::vector<storage::DetectorState>> load(Deadline, TenantId, std::string model_key,
+                                                           std::vector<SeriesId> series) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    std::vector<storage::DetectorState> found;
+    for (const SeriesId id : series) {
+      if (const auto state = states.find({model_key, id}); state != states.end()) {
+        found.push_back(state->second);
+      }
+    }
+    co_return found;
+  }
+  runtime::Async<std::size_t> purge(Deadline, TenantId, std::chrono::hours, std::size_t) override { co_return std::size_t{0}; }
 };
 
 class FakeModelStore final : public storage::ModelStore {

@@ -4,6 +4,7 @@
 #include "sensus/ml/detector.hpp"
 #include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/analyses.hpp"
+#include "sensus/storage/detector_states.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/consumer.hpp"
 
@@ -26,10 +27,12 @@ struct AnomalyOptions {
   std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from; at most its 1024 latest steps.
   std::int64_t series_max = 20'000;                            ///< Detectors in memory, about 30 KiB each; see AnomalyWorker.
   std::chrono::milliseconds retrain_interval{6 * 3'600'000};
+  std::chrono::milliseconds state_save_interval{3'600'000};
 };
 void describe(config::Section& section, AnomalyOptions& options);
 
-/// Scores closed steps: a detector a series, learned from stored history at first sight. **Threading**: reactor; training on the cpu pool.
+/// Scores closed steps: a detector a series, restored from its saved state at first sight and brought up to date with the steps since, or
+/// learned from stored history where there is none or it is damaged or of another model. **Threading**: reactor; training on the cpu pool.
 /// Idempotent: a step not later than the detector's last is not scored again, and rows are unique by (series, time).
 /// **Errors/limits**: while storage is away, entries stay pending in the stream and their steps and results in memory (at most 200,000
 /// steps), so that nothing is scored twice or forgotten. With `series_max` detectors in use, the least recently used one goes when it has been
@@ -41,6 +44,7 @@ class AnomalyWorker {
     storage::SampleStore& samples;
     storage::AnalysisStore& analyses;
     storage::ModelStore& models;
+    storage::DetectorStateStore& states;
     runtime::BlockingPool& cpu;
     const Clock& clock;
     telemetry::Log log;
@@ -56,6 +60,10 @@ class AnomalyWorker {
   [[nodiscard]] runtime::Async<std::vector<stream::Disposition>> handle(std::vector<stream::Entry> entries);
   /// Publishes a model version at start and after each retraining on schedule; ends after `stop`.
   [[nodiscard]] runtime::Task run_schedule();
+  /// Saves the states of the detectors, each once in `state_save_interval`; ends after `stop`.
+  [[nodiscard]] runtime::Task run_saving();
+  /// Saves what is new of all detectors; `timeout` when the deadline came first. To be called when nothing is handled any more.
+  [[nodiscard]] runtime::Async<> save_all(Deadline deadline);
   void stop();
 
  private:

@@ -40,7 +40,8 @@ class Rig {
         cpu(executor, {.name = "cpu", .threads = 1, .queue_limit = 16}, metrics),
         samples(storage::make_sample_store(database)),
         analyses(storage::make_analysis_store(database)),
-        models(storage::make_model_store(database)) {
+        models(storage::make_model_store(database)),
+        states(storage::make_detector_state_store(database)) {
     restart_worker();
   }
   ~Rig() {
@@ -53,7 +54,7 @@ class Rig {
   /// As after a restart of the daemon: nothing in memory.
   void restart_worker() {
     worker = std::make_unique<AnomalyWorker>(
-        AnomalyWorker::Deps{*samples, *analyses, *models, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
+        AnomalyWorker::Deps{*samples, *analyses, *models, *states, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
   }
 
   /// Two samples a minute, so that step means are means; and the outbox row of the entry that is about to come.
@@ -79,6 +80,7 @@ class Rig {
   std::unique_ptr<storage::SampleStore> samples;
   std::unique_ptr<storage::AnalysisStore> analyses;
   std::unique_ptr<storage::ModelStore> models;
+  std::unique_ptr<storage::DetectorStateStore> states;
   int outbox_kicks = 0;
   std::unique_ptr<AnomalyWorker> worker;
 };

@@ -33,10 +33,15 @@ inline double healthy(std::size_t i, SeriesId series) { return 100 + 5 * noise(i
 /// A worker over stores in memory and a cpu pool of one thread. Made inside the coroutine, which knows the executor.
 class Rig {
  public:
-  Rig(runtime::Executor executor, AnomalyOptions options)
-      : clock(minute(0)), cpu(std::move(executor), {.name = "cpu", .threads = 1, .queue_limit = 16}, metrics) {
-    worker.emplace(AnomalyWorker::Deps{samples, analyses, models, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, options);
+  Rig(runtime::Executor executor, AnomalyOptions o)
+      : clock(minute(0)), cpu(std::move(executor), {.name = "cpu", .threads = 1, .queue_limit = 16}, metrics), options(o) {
+    restart_worker();
   }
+  /// As after a restart of the daemon: nothing in memory.
+  void restart_worker() {
+    worker.emplace(AnomalyWorker::Deps{samples, analyses, models, states, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, options);
+  }
+  [[nodiscard]] bool counts(const std::string& line) { return metrics.render().find(line + "\n") != std::string::npos; }
   ~Rig() { cpu.stop_blocking(); }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
@@ -47,7 +52,9 @@ class Rig {
   ::sensus::test::FakeSampleStore samples;
   ::sensus::test::FakeAnalysisStore analyses;
   ::sensus::test::FakeModelStore models;
+  ::sensus::test::FakeDetectorStateStore states;
   int outbox_kicks = 0;
+  AnomalyOptions options;
   std::optional<AnomalyWorker> worker;
 };
 

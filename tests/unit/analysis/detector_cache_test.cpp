@@ -60,6 +60,21 @@ TEST(DetectorCache, ADetectorOfAnEvictedSeriesIsDropped) {
   EXPECT_EQ(cache.keys(), (std::vector<SeriesKey>{{1, 2}}));
 }
 
+TEST(DetectorCache, KnowsHowFarTheSavedStateOfASeriesReaches) {
+  DetectorCache cache(4);
+  const Timestamp noon = from_unix_us(1'763'640'000'000'000);
+  EXPECT_EQ(cache.saved_time({1, 7}), Timestamp::min());
+  cache.mark_saved({1, 7}, noon);
+  EXPECT_EQ(cache.saved_time({1, 7}), Timestamp::min()) << "it has no place";
+  EXPECT_EQ(cache.admit({1, 7}, kStart), Place::empty);
+  EXPECT_EQ(cache.peek({1, 7}), nullptr);
+  cache.mark_saved({1, 7}, noon);
+  cache.mark_saved({1, 7}, noon - std::chrono::hours{1});
+  EXPECT_EQ(cache.saved_time({1, 7}), noon);
+  cache.give_back({1, 7}, ml::make_forest_detector({}));
+  EXPECT_NE(cache.peek({1, 7}), nullptr);
+}
+
 TEST(DetectorCache, OfNoPlacesRefusesAll) {
   DetectorCache cache(0);
   EXPECT_EQ(cache.admit({1, 1}, kStart), Place::refused);
