@@ -260,10 +260,16 @@ void store_quarantined(pg::Tx& tx, TenantId tenant,
     reasons.push_back(alert.reason);
     codes.push_back(alert.code);
   }
+  // In the order of the key, so that two batches wait for each other in one direction only.
   (void)tx.exec(
-      "insert into sensus.quarantine (tenant_id, source, original, reason, code, received_at) "
-      "select $1::int, 'alerts', q.original, q.reason, q.code, $2::timestamptz "
-      "from unnest($3::bytea[], $4::text[], $5::text[]) q(original, reason, code)",
+      "insert into sensus.quarantine (tenant_id, source, original, reason, code, received_at, last_received_at, occurrences) "
+      "select $1::int, 'alerts', q.original, q.reason, q.code, $2::timestamptz, $2::timestamptz, q.n from ("
+      "select (array_agg(u.original))[1] as original, (array_agg(u.reason))[1] as reason, u.code, count(*) as n "
+      "from unnest($3::bytea[], $4::text[], $5::text[]) u(original, reason, code) "
+      "group by u.code, sensus.quarantine_digest(u.original) order by u.code, sensus.quarantine_digest(u.original)) q "
+      "on conflict (tenant_id, source, code, digest) do update set occurrences = quarantine.occurrences + excluded.occurrences, "
+      "original = excluded.original, reason = excluded.reason, "
+      "last_received_at = greatest(quarantine.last_received_at, excluded.last_received_at)",
       pg::Params().integer(tenant).time(received_at).byteas(originals).texts(reasons).texts(codes));
 }
 

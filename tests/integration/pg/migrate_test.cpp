@@ -56,6 +56,24 @@ TEST(Migrate, RefusesANewerSchemaAndSaysWhatToDo) {
   EXPECT_EQ(checked.error().code, Errc::conflict);
 }
 
+TEST(Migrate, ANewerSchemaIsLeftAsItIsToTheGrants) {
+  TestDatabase db(false);
+  ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).has_value());
+  // A newer program may have taken back what this one would grant again.
+  (void)db.admin("revoke usage on schema sensus from sensus_grafana");
+  (void)db.admin("alter default privileges for role sensus_owner in schema sensus revoke delete on tables from sensus_app");
+  const std::string state =
+      "select (select nspacl::text from pg_namespace where nspname = 'sensus') || (select string_agg(defaclacl::text, ' ' order by oid) "
+      "from pg_default_acl)";
+  const std::string before = db.admin_value(state);
+  const auto refused = pg::migrate_blocking(db.owner_options(), {kTwo[0]}, kSilent);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_EQ(db.admin_value(state), before);
+  ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).has_value());
+  EXPECT_NE(db.admin_value(state), before) << "its own are set right again";
+}
+
 TEST(Migrate, RefusesAChangedMigration) {
   TestDatabase db(false);
   ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).has_value());

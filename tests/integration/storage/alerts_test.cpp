@@ -137,6 +137,26 @@ CORO_TEST(AlertStore, QuarantinedAlertsAreKeptWithTheirBytes) {
   EXPECT_EQ(s.value("select count(*) from quarantine"), "2");
 }
 
+CORO_TEST(AlertStore, ARepeatedBadAlertIsOneRowWithACount) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto alerts = storage::make_alert_store(s.database);
+  for (int i = 0; i < 3; ++i) {
+    model::AlertBatch batch;
+    const std::string ends_at = "2026-11-20T12:0" + std::to_string(i) + ":00.5Z";
+    batch.quarantined.push_back({R"({"labels":{},"endsAt":")" + ends_at + "\"}", "[0].labels: empty", "missing_alertname"});
+    batch.quarantined.push_back({R"({"labels":{},"endsAt":")" + ends_at + "\"}", "[1].labels: empty", "missing_alertname"});
+    batch.quarantined.push_back({R"({"labels":{"a":1}})", "[2].labels.a: no text", "bad_label"});
+    auto stored = co_await alerts->store(soon(), kDefaultTenant, std::move(batch), kNoon + std::chrono::minutes(i));
+    CO_ASSERT_OK(stored);
+  }
+  EXPECT_EQ(s.value("select string_agg(code || ' ' || occurrences, ', ' order by code) from quarantine"),
+            "bad_label 3, missing_alertname 6");
+  EXPECT_EQ(s.value("select convert_from(original, 'UTF8') from quarantine where code = 'missing_alertname'"),
+            R"({"labels":{},"endsAt":"2026-11-20T12:02:00.5Z"})");
+  EXPECT_EQ(s.value("select distinct extract(epoch from last_received_at - received_at)::int from quarantine"), "120");
+}
+
 CORO_TEST(AlertStore, AHundredConcurrentSendersMakeOneRow) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor, 4);
