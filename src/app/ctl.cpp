@@ -27,6 +27,7 @@ int run_ctl(int argc, char** argv) {
       ->type_name("FILE");
   cli.require_subcommand(1);
   cli.fallthrough();  // So that --config may follow the verb.
+  declare_backtest_verbs(cli, context);
   declare_config_verbs(cli, context);
   try {
     cli.parse(argc, argv);

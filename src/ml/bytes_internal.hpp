@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -86,5 +87,8 @@ class ByteReader {
   std::string_view rest_;
   bool ok_ = true;
 };
+
+/// Hostile bytes must not smuggle in numbers whose squares overflow.
+[[nodiscard]] inline bool is_bounded(double v) { return std::abs(v) <= 1e33; }
 
 }  // namespace sensus::ml

@@ -24,6 +24,9 @@ class Random {
     return static_cast<std::uint32_t>(((next() >> 32U) * n) >> 32U);
   }
 
+  /// Random(state()) goes on where this one is.
+  [[nodiscard]] std::uint64_t state() const { return state_; }
+
  private:
   std::uint64_t state_;
 };

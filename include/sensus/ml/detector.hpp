@@ -2,56 +2,112 @@
 
 #include "sensus/core/result.hpp"
 #include "sensus/core/time.hpp"
+#include "sensus/ml/gates.hpp"
+#include "sensus/ml/verdict.hpp"
 
-#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace sensus::ml {
 
-/// What the detector says of one point.
-struct Verdict {
-  bool is_anomaly = false;
-  double score = 0;      ///< 0..1
-  double threshold = 0;
-  double expected = 0;
-  std::vector<std::pair<std::string, double>> features;  ///< By name, as scored.
+/// What a person said of an anomaly: moves the series' thresholds.
+enum class Feedback : std::uint8_t {
+  useful,    ///< Lowers them a little.
+  noise,     ///< Raises them.
+  expected,  ///< Raises them above what was seen: the same again stays quiet.
 };
 
-/// Scores the points of one series in time order. Pure: no clock, no I/O, seeded. **Threading**: one at a time. Narrow on purpose: another
-/// algorithm can take its place.
+/// One step of a forecast; `low` and `high` hold nine of ten values when the series goes on as it
+/// was.
+struct ForecastPoint {
+  Timestamp time;
+  double expected = 0;
+  double low = 0;
+  double high = 0;
+};
+
+/// Scores the points of one series in time order. Pure: no clock, no I/O, seeded. **Threading**:
+/// one at a time. Narrow on purpose: another algorithm can take its place.
 class Detector {
  public:
   virtual ~Detector() = default;
-  /// Feeds one point and scores it against what came before; no look-ahead. Points not later than the last are ignored (no anomaly).
+  /// Feeds one point and scores it against what came before; no look-ahead. Points not later than
+  /// the last are ignored (no anomaly).
   virtual Verdict update(Timestamp time, double value) = 0;
   /// Relearns from its own recent history, as the schedule asks.
   virtual void retrain() = 0;
   [[nodiscard]] virtual Timestamp last_time() const = 0;
   [[nodiscard]] virtual std::string serialize() const = 0;
+
+  /// Nothing came until `now`: a `gap` verdict when the learned step says that something should
+  /// have; once for each silence.
+  virtual Verdict check_silence(Timestamp /*now*/) { return {}; }
+  /// `evidence` is that of the verdict that was judged.
+  virtual void learn_feedback(Feedback /*feedback*/, double /*evidence*/) {}
+  /// Not part of the state: set again after a restore. Holds from the next point on.
+  virtual void set_gates(const Gates& /*gates*/) {}
+  /// The next `steps` steps of the learned length (or of `step`); empty before anything is known.
+  [[nodiscard]] virtual std::vector<ForecastPoint> forecast(
+      std::size_t /*steps*/, std::optional<std::chrono::seconds> /*step*/ = {}) const {
+    return {};
+  }
+  /// Everything that this detector holds on to, itself included.
+  [[nodiscard]] virtual std::size_t memory_bytes() const { return 0; }
+  /// The usual distance of two points; zero before it is known.
+  [[nodiscard]] virtual std::chrono::microseconds learned_step() const { return {}; }
 };
+
+/// How much a series may cost; docs/detection.md has what each finds.
+enum class Profile : std::uint8_t { compact, standard, thorough };
+[[nodiscard]] std::string_view name_of(Profile profile);
+[[nodiscard]] std::optional<Profile> parse_profile(std::string_view name);
+
+/// Parameters out of bounds are moved to the nearest bound. State learned under another profile or
+/// seed is refused by restore_detector.
+struct DetectorParams {
+  Profile profile = Profile::standard;
+  std::uint64_t seed = 1;
+  /// Points before the first verdict; 20 to 10000.
+  std::size_t warmup = 60;
+  /// The rate of false alerts that the alerting tier aims at, by each series' own past; not part of
+  /// the state.
+  double false_alerts_per_week = 0.14;
+};
+
+/// Five small Isolation Forests over causal features of the series' own past (docs/detection.md).
+/// Values that are not finite are ignored like late ones.
+[[nodiscard]] std::unique_ptr<Detector> make_detector(const DetectorParams& params);
+/// `corrupt` when the bytes do not hold or were made with another profile, seed or version. The
+/// bytes may be hostile.
+[[nodiscard]] Result<std::unique_ptr<Detector>> restore_detector(const DetectorParams& params,
+                                                                 std::string_view bytes);
 
 /// Parameters out of bounds are moved to the nearest bound.
 struct ForestDetectorParams {
   std::size_t trees = 50;
   std::size_t subsample = 64;
-  std::size_t history = 1024;       ///< Points kept for training; at least `warmup`.
-  std::size_t warmup = 45;          ///< Points before the first score; at least 20.
-  double threshold = 0.55;          ///< Score at and above which a point is an anomaly (also needs to stand out of the robust band).
+  std::size_t history = 1024;  ///< Points kept for training; at least `warmup`.
+  std::size_t warmup = 45;     ///< Points before the first score; at least 20.
+  double threshold = 0.55;  ///< Score at and above which a point is an anomaly (also needs to stand
+                            ///< out of the robust band).
   std::uint64_t seed = 1;
 };
 
-/// An Isolation Forest over a small feature window (value, difference, short lags, robust scale) of one series. Besides the score, a
-/// point must stand clear of the local median and of everything seen to be an anomaly, so that a noisy but healthy series stays quiet.
-/// Anomalous points are kept out of the training history until they last, so that a level shift is reported for a while and then becomes
-/// the new normal. Values that are not finite are ignored like late ones. About 30 KiB with the defaults.
+/// An Isolation Forest over a small feature window (value, difference, short lags, robust scale) of
+/// one series. Besides the score, a point must stand clear of the local median and of everything
+/// seen to be an anomaly, so that a noisy but healthy series stays quiet. Anomalous points are kept
+/// out of the training history until they last, so that a level shift is reported for a while and
+/// then becomes the new normal. Values that are not finite are ignored like late ones. About 30 KiB
+/// with the defaults.
 [[nodiscard]] std::unique_ptr<Detector> make_forest_detector(const ForestDetectorParams& params);
 /// `corrupt` when the bytes do not hold or were made with other parameters.
-[[nodiscard]] Result<std::unique_ptr<Detector>> restore_forest_detector(const ForestDetectorParams& params, std::string_view bytes);
+[[nodiscard]] Result<std::unique_ptr<Detector>> restore_forest_detector(
+    const ForestDetectorParams& params, std::string_view bytes);
 
 }  // namespace sensus::ml

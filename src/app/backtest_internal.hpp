@@ -1,0 +1,24 @@
+#pragma once
+
+#include "sensus/core/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sensus::app {
+
+struct BacktestOptions {
+  std::string input = {};
+  std::string output = {};
+  std::string profile = "standard";
+  std::uint64_t seed = 1;
+};
+
+/// Reads `input` row by row and writes a row of `output` for each before it looks at the next: no
+/// look-ahead. A value that is empty or not finite, and a time not later than the one before, are
+/// written with score 0. `invalid_input` names the line that cannot be read.
+[[nodiscard]] Result<> run_backtest(const BacktestOptions& options);
+
+}  // namespace sensus::app

@@ -1,0 +1,119 @@
+#include "series_features_internal.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sensus::ml {
+namespace {
+
+bool all_bounded(std::initializer_list<double> values) {
+  return std::ranges::all_of(values, is_bounded);
+}
+
+}  // namespace
+
+void CellWindow::push(double x, bool is_new) {
+  if (is_new || opened_ == 0) {
+    ++opened_;
+    cells_[(opened_ - 1) % kSpanCells] = {x, x, x, 0, 1};
+    means_[(opened_ - 1) % kMeans] = x;
+    return;
+  }
+  Cell& open = cells_[(opened_ - 1) % kSpanCells];
+  const double before = x - open.mean;
+  open.low = std::min(open.low, x);
+  open.high = std::max(open.high, x);
+  open.count += 1;
+  open.mean += before / open.count;
+  open.squares += before * (x - open.mean);
+  means_[(opened_ - 1) % kMeans] = open.mean;
+}
+
+void CellWindow::shape(FeatureValues& out) const {
+  const std::size_t recent = std::min<std::size_t>(opened_, kShort);
+  double count = 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < recent; ++i) {
+    count += cell(i).count;
+    sum += cell(i).count * cell(i).mean;
+  }
+  const double mean = sum / count;
+  double squares = 0;
+  for (std::size_t i = 0; i < recent; ++i) {
+    const double off = cell(i).mean - mean;
+    squares += cell(i).squares + cell(i).count * off * off;
+  }
+  double low = cell(0).low;
+  double high = cell(0).high;
+  for (std::size_t i = 1; i < std::min<std::size_t>(opened_, kSpanCells); ++i) {
+    low = std::min(low, cell(i).low);
+    high = std::max(high, cell(i).high);
+  }
+  const std::size_t before = std::min<std::size_t>(opened_ - recent, kBefore);
+  double before_sum = 0;
+  for (std::size_t i = 0; i < before; ++i) {
+    before_sum += means_[(opened_ - 1 - recent - i) % kMeans];
+  }
+  out[FeatureIndex::kMean] = mean;
+  out[FeatureIndex::kDeviation] = std::sqrt(squares / count);
+  out[FeatureIndex::kShift] = before == 0 ? 0 : mean - before_sum / static_cast<double>(before);
+  out[FeatureIndex::kSpan] = high - low;
+}
+
+void CellWindow::write(ByteWriter& out) const {
+  out.u64(opened_);
+  for (const Cell& c : cells_) {
+    for (const double v : {c.low, c.high, c.mean, c.squares, c.count}) {
+      out.f64(v);
+    }
+  }
+  for (const double mean : means_) {
+    out.f64(mean);
+  }
+}
+
+bool CellWindow::read(ByteReader& in) {
+  opened_ = in.u64();
+  bool fine = true;
+  for (std::size_t i = 0; i < kSpanCells; ++i) {
+    Cell& c = cells_[i];
+    for (double* v : {&c.low, &c.high, &c.mean, &c.squares, &c.count}) {
+      *v = in.f64();
+    }
+    fine = fine && all_bounded({c.low, c.high, c.mean, c.count}) && c.squares >= 0 &&
+           c.squares <= 1e70 && (i >= opened_ || c.count >= 1);
+  }
+  for (double& mean : means_) {
+    mean = in.f64();
+    fine = fine && is_bounded(mean);
+  }
+  return in.ok() && fine;
+}
+
+void SeasonProfile::learn(std::size_t bin, double x, double rate_min) {
+  const double rate = std::max(rate_min, 1.0 / (counts_[bin] + 1));
+  means_[bin] = static_cast<float>(mean(bin) + rate * (x - mean(bin)));
+  counts_[bin] = static_cast<std::uint8_t>(std::min(counts_[bin] + 1, 255));
+}
+
+void SeasonProfile::write(ByteWriter& out) const {
+  for (const float mean : means_) {
+    out.f32(mean);
+  }
+  out.text(std::string_view(reinterpret_cast<const char*>(counts_.data()), counts_.size()));
+}
+
+bool SeasonProfile::read(ByteReader& in) {
+  for (float& mean : means_) {
+    mean = in.f32();
+    if (!is_bounded(static_cast<double>(mean))) {
+      return false;
+    }
+  }
+  const std::string_view counts = in.text(counts_.size());
+  std::ranges::transform(counts, counts_.begin(),
+                         [](char c) { return static_cast<std::uint8_t>(c); });
+  return in.ok();
+}
+
+}  // namespace sensus::ml

@@ -1,0 +1,133 @@
+#include "backtest_internal.hpp"
+
+#include "sensus/app/ctl.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace sensus::app {
+namespace {
+
+class Backtest : public testing::Test {
+ protected:
+  Backtest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "backtest_XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~Backtest() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+  }
+  [[nodiscard]] std::vector<std::string> lines(const std::string& name) const {
+    std::ifstream in(path(name));
+    std::vector<std::string> out;
+    for (std::string line; std::getline(in, line);) {
+      out.push_back(line);
+    }
+    return out;
+  }
+  [[nodiscard]] Result<> run(BacktestOptions options = {}) const {
+    options.input = path("in.csv");
+    options.output = path("out.csv");
+    return run_backtest(options);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+std::string wave(std::size_t rows) {
+  std::ostringstream out;
+  out << "timestamp,value\n";
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double value =
+        50 + 20 * std::sin(static_cast<double>(i) / 46) + static_cast<double>(i * 7919 % 13) / 5;
+    out << 1'740'960'000 + 300 * i << ',' << (i == 1500 ? 500 : value) << '\n';
+  }
+  return out.str();
+}
+
+TEST_F(Backtest, WritesARowForEachRow) {
+  write("in.csv", wave(1600));
+  ASSERT_TRUE(run());
+  const auto out = lines("out.csv");
+  ASSERT_EQ(out.size(), 1601U);
+  EXPECT_EQ(out[0], "timestamp,value,anomaly_score,alert,kind,alerting");
+  EXPECT_EQ(out[1], "1740960000,50,0.000000,0,,0");
+  EXPECT_THAT(out[1501], testing::MatchesRegex("1741410000,500,0\\.9[0-9]*,1,range,1"));
+}
+
+TEST_F(Backtest, ATruncatedInputGivesTheSameRows) {
+  write("in.csv", wave(1600));
+  ASSERT_TRUE(run());
+  const auto whole = lines("out.csv");
+  for (const std::size_t rows : {1UL, 61UL, 700UL, 1501UL}) {
+    write("in.csv", wave(rows));
+    ASSERT_TRUE(run());
+    const auto part = lines("out.csv");
+    ASSERT_EQ(part.size(), rows + 1);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      ASSERT_EQ(part[i], whole[i]) << i;
+    }
+  }
+}
+
+TEST_F(Backtest, ReadsTheFormsOfTime) {
+  write("in.csv",
+        "\xEF\xBB\xBFvalue,note,timestamp\r\n1,a,2025-03-03 "
+        "00:00:00\r\n2,b,2025-03-03T00:05:00Z\r\n3,,2025-03-03T01:10:00+01:00\r\n"
+        "4,,1740960900\r\n5,,1740961200.5\r\n6,,1740961500000\r\n,,2025-03-03 "
+        "00:30\r\nNaN,,2025-03-03 00:35:00.25\r\n\r\n");
+  const Result<> done = run();
+  ASSERT_TRUE(done) << done.error().message;
+  const auto out = lines("out.csv");
+  ASSERT_EQ(out.size(), 9U);
+  EXPECT_EQ(out[1], "2025-03-03 00:00:00,1,0.000000,0,,0");
+  EXPECT_EQ(out[7], "2025-03-03 00:30,,0.000000,0,,0");
+}
+
+TEST_F(Backtest, MistakesNameTheLine) {
+  const auto message = [&](const std::string& text) {
+    write("in.csv", text);
+    const Result<> done = run();
+    return done ? std::string() : done.error().message;
+  };
+  EXPECT_THAT(message(""), testing::HasSubstr("first line must name"));
+  EXPECT_THAT(message("a,b\n1,2\n"), testing::HasSubstr("first line must name"));
+  EXPECT_THAT(message("timestamp,value\n1,2\nyesterday,2\n"), testing::HasSubstr("in.csv:3: "));
+  EXPECT_THAT(message("timestamp,value\n1,two\n"), testing::HasSubstr("in.csv:2: "));
+  EXPECT_THAT(message("timestamp,value\n1e300,2\n"), testing::HasSubstr("in.csv:2: "));
+  EXPECT_EQ(message("timestamp,value\n"), "");
+  EXPECT_THAT(run({.profile = "huge"}).error().message,
+              testing::HasSubstr("compact, standard, thorough"));
+}
+
+TEST_F(Backtest, IsAVerbOfSensusctl) {
+  write("in.csv", wave(100));
+  std::vector<std::string> words{"sensusctl", "backtest",      "--input", path("in.csv"),
+                                 "--output",  path("out.csv"), "--seed",  "7"};
+  std::vector<char*> argv;
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 0);
+  EXPECT_EQ(lines("out.csv").size(), 101U);
+  words[3] = path("none.csv");
+  argv[3] = words[3].data();
+  EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 1);
+}
+
+}  // namespace
+}  // namespace sensus::app
