@@ -32,7 +32,7 @@ std::string SeriesDetector::serialize() const {
   out.u64(static_cast<std::uint64_t>(to_unix_us(last_time_)));
   clock_.write(out);
   for (const double v : {first_value_, last_value_, cell_opened_, age_, drift_, next_rebuild_,
-                         sustained_, level_, odd_seconds_}) {
+                         sustained_, level_, odd_seconds_, feedback_}) {
     out.f64(v);
   }
   for (const std::uint64_t v : {points_, repeats_, scored_, recent_cells_}) {
@@ -42,6 +42,13 @@ std::string SeriesDetector::serialize() const {
   out.u32(pending_trees_);
   out.u32(next_view_);
   out.u32(static_cast<std::uint32_t>(exponent_));
+  out.u16(static_cast<std::uint16_t>(flat_told_));
+  out.u16(gap_told_ ? 1 : 0);
+  maxima_.write(out);
+  flat_.write(out);
+  gaps_.write(out);
+  highest_values_.write(out);
+  lowest_values_.write(out);
   expectation_.write(out);
   window_.write(out);
   day_.write(out);
@@ -51,12 +58,15 @@ std::string SeriesDetector::serialize() const {
     range.write(out);
   }
   reservoir_.write(out);
-  for (std::size_t v = 0; v < kViews; ++v) {
-    forests_[v].write(out);
-    histograms_[v].write(out);
+  shape_.write(out);
+  for (const StepForest& forest : residuals_) {
+    forest.write(out);
   }
-  for (const float f : recent_) {
-    out.f32(f);
+  for (const TailHistogram& histogram : histograms_) {
+    histogram.write(out);
+  }
+  for (const std::uint16_t f : recent_) {
+    out.u16(f);
   }
   return std::move(out).finish();
 }
@@ -66,7 +76,7 @@ bool SeriesDetector::read(ByteReader& in) {
   last_time_ = from_unix_us(static_cast<std::int64_t>(in.u64()));
   bool fine = clock_.read(in);
   for (double* v : {&first_value_, &last_value_, &cell_opened_, &age_, &drift_, &next_rebuild_,
-                    &sustained_, &level_, &odd_seconds_}) {
+                    &sustained_, &level_, &odd_seconds_, &feedback_}) {
     *v = in.f64();
     fine = fine && is_bounded(*v);
   }
@@ -77,6 +87,11 @@ bool SeriesDetector::read(ByteReader& in) {
   pending_trees_ = in.u32();
   next_view_ = in.u32();
   exponent_ = static_cast<std::int32_t>(in.u32());
+  const std::uint16_t told = in.u16();
+  flat_told_ = static_cast<Tier>(told);
+  gap_told_ = in.u16() != 0;
+  fine = fine && told <= static_cast<std::uint16_t>(Tier::alerting) && maxima_.read(in) &&
+         flat_.read(in) && gaps_.read(in) && highest_values_.read(in) && lowest_values_.read(in);
   fine = fine && age_ >= 0 && next_view_ < kViews && pending_trees_ <= tuning_.trees &&
          std::abs(exponent_) <= 1000;
   if (!fine || !expectation_.read(in) || !window_.read(in) || !day_.read(in) || !week_.read(in) ||
@@ -87,15 +102,17 @@ bool SeriesDetector::read(ByteReader& in) {
     fine = fine && range.read(in);
   }
   fine = fine && reservoir_.read(in);
-  for (std::size_t v = 0; v < kViews && fine; ++v) {
-    fine = forests_[v].read(in, tuning_.trees, kViewList[v].count) && histograms_[v].read(in) &&
-           forests_[v].trees() == forests_[0].trees();
+  fine = fine && shape_.read(in, tuning_.trees, kViewList[0].count);
+  for (StepForest& forest : residuals_) {
+    fine = fine && forest.read(in, tuning_.trees) && forest.trees() == shape_.trees();
+  }
+  for (TailHistogram& histogram : histograms_) {
+    fine = fine && histogram.read(in);
   }
   const bool can_rebuild =
-      reservoir_.rows().size() >= 2 || (pending_trees_ == 0 && forests_[0].trees() == 0);
-  for (float& f : recent_) {
-    f = in.f32();
-    fine = fine && std::isfinite(f);
+      reservoir_.rows().size() >= 2 || (pending_trees_ == 0 && shape_.trees() == 0);
+  for (std::uint16_t& f : recent_) {
+    f = in.u16();
   }
   return fine && can_rebuild && in.at_end();
 }

@@ -6,13 +6,14 @@
 namespace sensus::ml {
 namespace {
 
-constexpr double kMagnitudeMax = 1e30;  // Squares and floats of it stay finite.
+constexpr double kMagnitudeMax = 1e30;  // Finite as a float, and its square as a double.
 constexpr double kSecondsPerDay = 86400;
 constexpr std::uint64_t kRangeAfter = 11;
 constexpr double kDayRate = 0.15;
 constexpr double kWeekRate = 0.3;
 constexpr double kDriftRate = 0.1;
 constexpr double kExtensionHalf = 0.3;
+constexpr double kRecentScale = 1000;
 constexpr double kErrorRate = 0.005;
 constexpr double kBandErrors =
     4;  // Mean absolute errors: three standard deviations of a normal distribution are 3.8.
@@ -22,8 +23,19 @@ constexpr std::uint32_t kTreesAtOnce =
 /// The rate of an exponential mean for a point that covers only a part of a unit.
 double rate_of(double rate, double unit) { return unit >= 1 ? rate : 1 - std::pow(1 - rate, unit); }
 
+/// Days of the week since 1970-01-01, a Thursday.
+bool is_weekend(std::size_t day) { return day == 2 || day == 3; }
+
+std::size_t bin_of(double in_day, std::size_t bins) {
+  return std::min(bins - 1,
+                  static_cast<std::size_t>(in_day * static_cast<double>(bins) / kSecondsPerDay));
+}
+
 DetectorParams sane(DetectorParams params) {
   params.warmup = std::clamp<std::size_t>(params.warmup, 20, 10000);
+  params.false_alerts_per_week = params.false_alerts_per_week > 0
+                                     ? std::clamp(params.false_alerts_per_week, 0.001, 100.0)
+                                     : 0.001;
   return params;
 }
 
@@ -33,6 +45,8 @@ SeriesDetector::SeriesDetector(const DetectorParams& params, const Tuning& tunin
     : params_(sane(params)),
       tuning_(tuning),
       random_(params.seed),
+      day_(tuning.day_bins),
+      week_(7 * tuning.week_bins),
       reservoir_(tuning.reservoir),
       recent_(tuning.record_points, 0) {}
 
@@ -48,9 +62,16 @@ Verdict SeriesDetector::update(Timestamp time, double value) {
     first_value_ = last_value_ = moment.value;
     cell_opened_ = moment.seconds;
   } else {
-    clock_.learn(
-        std::max(moment.seconds - static_cast<double>(to_unix_us(last_time_)) * 1e-6, 1e-6));
+    const double distance =
+        std::max(moment.seconds - static_cast<double>(to_unix_us(last_time_)) * 1e-6, 1e-6);
+    moment.gap = gap_evidence(distance);
+    moment.gap_steps = clock_.is_known() ? distance / clock_.step() : 1;
+    if (clock_.is_known()) {
+      gaps_.learn(moment.gap_steps);
+    }
+    clock_.learn(distance);
   }
+  moment.previous_time = last_time_;
   last_time_ = time;
   moment.unit = clock_.unit();
   moment.x = moment.value - first_value_;
@@ -63,7 +84,7 @@ Verdict SeriesDetector::update(Timestamp time, double value) {
   score_views(moment);
   combine(moment);
   track_onset(moment);
-  Verdict verdict = judge(moment);
+  Verdict verdict = judge_stillness(moment, judge(moment));
   learn(moment);
   return verdict;
 }
@@ -74,31 +95,57 @@ void SeriesDetector::compute_features(Moment& moment) {
   window_.shape(f);
   const double days = std::floor(moment.seconds / kSecondsPerDay);
   const double in_day = moment.seconds - days * kSecondsPerDay;
-  const std::size_t bin =
-      std::min(kDayBins - 1, static_cast<std::size_t>(in_day * kDayBins / kSecondsPerDay));
-  const std::size_t week_bin =
-      static_cast<std::size_t>(days - 7 * std::floor(days / 7)) * kDayBins + bin;
+  const std::size_t bin = bin_of(in_day, tuning_.day_bins);
+  const auto day = static_cast<std::size_t>(days - 7 * std::floor(days / 7));
+  const std::size_t hour = bin_of(in_day, tuning_.week_bins);
+  const std::size_t week_bin = day * tuning_.week_bins + hour;
+  const double level_before = points_ == 0 ? moment.x : level_;
   expect(moment, bin, week_bin);
-  f[kResidual] = day_.is_seen(bin) ? moment.x - day_.mean(bin) : 0;
+  f[kResidual] = moment.x - (day_.is_seen(bin) ? day_.mean(bin) : level_before);
   day_.learn(bin, moment.x, rate_of(kDayRate, moment.unit));
   drift_ += rate_of(kDriftRate, moment.unit) * (f[kResidual] - drift_);
   f[kDrift] = drift_;
-  f[kWeekly] = week_.is_seen(week_bin) ? moment.x - week_.mean(week_bin) : f[kResidual];
+  const std::optional<double> weekly = weekly_mean(day, hour);
+  f[kWeekly] = weekly ? moment.x - *weekly : f[kResidual];
+  moment.is_unseen_season = is_weekend(day) && !weekly;
   week_.learn(week_bin, moment.x, rate_of(kWeekRate, moment.unit));
   repeats_ = points_ > 0 && moment.value == last_value_ ? repeats_ + 1 : 0;
   last_value_ = moment.value;
+  moment.flat = flat_evidence(moment.unit);
+  flat_.learn(repeats_);
   f[kRepeats] = std::log1p(static_cast<double>(repeats_));
   if (points_ >= kRangeAfter) {
     for (std::size_t i = 0; i < kFeatures; ++i) {
       moment.beyond[i] = ranges_[i].beyond(f[i]);
     }
     moment.value_beyond = value_range_.beyond(moment.x);
+    if (moment.value_beyond > 0) {
+      const double decades = std::max(highest_values_.decades_beyond(moment.x),
+                                      lowest_values_.decades_beyond(-moment.x));
+      moment.range = std::min(1.0, moment.value_beyond / tuning_.range_full) *
+                     std::min(1.0, decades / tuning_.range_decades);
+    }
   }
   for (std::size_t i = 0; i < kFeatures; ++i) {
     ranges_[i].learn(f[i]);
   }
   value_range_.learn(moment.x);
+  const auto cell = static_cast<std::uint32_t>(std::min(age_, 4e9));
+  highest_values_.learn(moment.x, cell);
+  lowest_values_.learn(-moment.x, cell);
   moment.row = encode(f);
+}
+
+/// Of this hour on this day of the week; before one was seen, of the day before of the same sort
+/// (working day or not).
+std::optional<double> SeriesDetector::weekly_mean(std::size_t day, std::size_t bin) const {
+  for (std::size_t back = 0; back < 7; ++back) {
+    const std::size_t other = (day + 7 - back) % 7;
+    if (is_weekend(other) == is_weekend(day) && week_.is_seen(other * tuning_.week_bins + bin)) {
+      return week_.mean(other * tuning_.week_bins + bin);
+    }
+  }
+  return std::nullopt;
 }
 
 void SeriesDetector::expect(Moment& moment, std::size_t day_bin, std::size_t week_bin) {
@@ -125,8 +172,9 @@ CodeRow SeriesDetector::encode(const FeatureValues& features) {
     if (exponent_ > wanted + 14 || (reservoir_.rows().size() <= 1 && exponent_ == 0)) {
       const float factor = std::ldexp(1.0F, std::clamp(wanted - exponent_, -126, 126));
       reservoir_.rescale(factor);
-      for (std::size_t v = 0; v + 1 < kViews; ++v) {
-        forests_[v].rescale(factor);
+      shape_.rescale(factor);
+      for (std::size_t v = 1; v + 1 < kViews; ++v) {
+        residuals_[v - 1].rescale(factor);
       }
       exponent_ = wanted;
     }
@@ -141,13 +189,14 @@ CodeRow SeriesDetector::encode(const FeatureValues& features) {
 }
 
 void SeriesDetector::score_views(Moment& moment) const {
-  moment.is_scored = forests_[0].trees() == tuning_.trees;
+  moment.is_scored = has_forests();
   if (!moment.is_scored) {
     return;
   }
   for (std::size_t v = 0; v < kViews; ++v) {
     const View& view = kViewList[v];
-    double s = forests_[v].score(view, moment.row);
+    double s =
+        v == 0 ? shape_.score(view, moment.row) : residuals_[v - 1].score(moment.row[view.first]);
     double beyond = 0;
     for (std::size_t i = view.first; i < view.first + view.count; ++i) {
       beyond = std::max(beyond, moment.beyond[i]);
@@ -168,20 +217,18 @@ void SeriesDetector::combine(Moment& moment) const {
       product *= moment.above[v] + 0.5;
       novelty += moment.scores[v];
     }
-    const double range = std::min(1.0, moment.value_beyond / tuning_.range_full);
     moment.base = -std::log10(product) + tuning_.novelty_weight * novelty +
                   kViews * (tuning_.count_weight * std::log10(static_cast<double>(scored_) + 1) +
-                            tuning_.range_weight * range);
+                            tuning_.range_weight * moment.range);
+  }
+  if (moment.is_unseen_season && moment.base > 0) {
+    moment.base = std::max(moment.base - tuning_.unseen_season, 0.0);
   }
   moment.evidence = moment.base + tuning_.sustained_weight * sustained_;
 }
 
 double SeriesDetector::highest_recent() const {
-  float highest = 0;
-  for (const float f : recent_) {
-    highest = std::max(highest, f);
-  }
-  return static_cast<double>(highest);
+  return *std::ranges::max_element(recent_) / kRecentScale;
 }
 
 void SeriesDetector::learn(const Moment& moment) {
@@ -191,13 +238,17 @@ void SeriesDetector::learn(const Moment& moment) {
     }
     ++scored_;
   }
+  if (moment.base > 0) {
+    maxima_.learn(moment.evidence, moment.unit);
+  }
   sustained_ += rate_of(tuning_.sustained_rate, moment.unit) * (moment.base - sustained_);
   if (moment.is_new_cell) {
     ++recent_cells_;
     recent_[recent_cells_ % recent_.size()] = 0;
   }
-  float& highest = recent_[recent_cells_ % recent_.size()];
-  highest = std::max(highest, static_cast<float>(moment.evidence));
+  std::uint16_t& highest = recent_[recent_cells_ % recent_.size()];
+  highest = std::max(highest, static_cast<std::uint16_t>(
+                                  std::clamp(moment.evidence * kRecentScale, 0.0, 65535.0)));
   reservoir_.offer(moment.row, tuning_.recency * moment.unit, random_);
   age_ += moment.unit;
   rebuild_trees();
@@ -205,7 +256,6 @@ void SeriesDetector::learn(const Moment& moment) {
 }
 
 void SeriesDetector::rebuild_trees() {
-  const ViewForest::Options options{tuning_.trees, tuning_.subsample, tuning_.padding};
   for (std::size_t at = tuning_.learn_at; at <= 8 * tuning_.learn_at; at *= 2) {
     if (points_ == at) {
       pending_trees_ = static_cast<std::uint32_t>(tuning_.trees);
@@ -215,28 +265,38 @@ void SeriesDetector::rebuild_trees() {
   if (pending_trees_ > 0) {
     for (std::uint32_t i = 0; i < kTreesAtOnce && pending_trees_ > 0; ++i, --pending_trees_) {
       for (std::size_t v = 0; v < kViews; ++v) {
-        forests_[v].rebuild_next(kViewList[v], reservoir_.rows(), options, random_);
+        rebuild_tree(v);
       }
     }
     return;
   }
-  if (forests_[0].trees() == tuning_.trees && age_ >= next_rebuild_) {
-    forests_[next_view_].rebuild_next(kViewList[next_view_], reservoir_.rows(), options, random_);
+  if (has_forests() && age_ >= next_rebuild_) {
+    rebuild_tree(next_view_);
     next_view_ = (next_view_ + 1) % kViews;
     next_rebuild_ += tuning_.rebuild_every / kViews;
   }
 }
 
+void SeriesDetector::rebuild_tree(std::size_t view) {
+  const ForestShape shape{tuning_.trees, tuning_.subsample, tuning_.padding};
+  if (view == 0) {
+    shape_.rebuild_next(kViewList[view], reservoir_.rows(), shape, random_);
+  } else {
+    residuals_[view - 1].rebuild_next(kViewList[view], reservoir_.rows(), shape, random_);
+  }
+}
+
 void SeriesDetector::retrain() {
-  if (forests_[0].trees() == tuning_.trees) {
+  if (has_forests()) {
     pending_trees_ = static_cast<std::uint32_t>(tuning_.trees);
   }
 }
 
 std::size_t SeriesDetector::memory_bytes() const {
   std::size_t bytes = sizeof(*this) + day_.memory_bytes() + week_.memory_bytes() +
-                      reservoir_.memory_bytes() + recent_.capacity() * sizeof(float);
-  for (const ViewForest& forest : forests_) {
+                      reservoir_.memory_bytes() + recent_.capacity() * sizeof(std::uint16_t);
+  bytes += shape_.memory_bytes();
+  for (const StepForest& forest : residuals_) {
     bytes += forest.memory_bytes();
   }
   return bytes;
@@ -245,8 +305,6 @@ std::size_t SeriesDetector::memory_bytes() const {
 std::chrono::microseconds SeriesDetector::learned_step() const {
   return std::chrono::microseconds(static_cast<std::int64_t>(clock_.step() * 1e6));
 }
-
-Tuning tuning_of(Profile /*profile*/) { return {}; }
 
 std::unique_ptr<Detector> make_detector(const DetectorParams& params) {
   return std::make_unique<SeriesDetector>(params, tuning_of(params.profile));

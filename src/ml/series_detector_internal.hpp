@@ -2,9 +2,12 @@
 
 #include "sensus/ml/detector.hpp"
 
+#include "block_maxima_internal.hpp"
 #include "expectation_internal.hpp"
+#include "extremes_internal.hpp"
 #include "random_internal.hpp"
 #include "series_features_internal.hpp"
+#include "silence_internal.hpp"
 #include "step_clock_internal.hpp"
 #include "tail_histogram_internal.hpp"
 #include "tuning_internal.hpp"
@@ -26,6 +29,8 @@ class SeriesDetector final : public Detector {
   [[nodiscard]] std::string serialize() const override;
   [[nodiscard]] static Result<std::unique_ptr<Detector>> restore(const DetectorParams& params,
                                                                  std::string_view bytes);
+  Verdict check_silence(Timestamp now) override;
+  void learn_feedback(Feedback feedback, double evidence) override;
   void set_gates(const Gates& gates) override { gates_ = gates; }
   [[nodiscard]] std::size_t memory_bytes() const override;
   [[nodiscard]] std::chrono::microseconds learned_step() const override;
@@ -34,10 +39,12 @@ class SeriesDetector final : public Detector {
   /// One point on its way through.
   struct Moment {
     Timestamp time;
+    Timestamp previous_time;
     double seconds = 0;
     double value = 0;
-    double x = 0;     ///< Relative to the first value.
-    double unit = 1;  ///< Weight: see StepClock.
+    double x = 0;          ///< Relative to the first value.
+    double gap_steps = 1;  ///< Distance from the point before.
+    double unit = 1;       ///< Weight: see StepClock.
     bool is_new_cell = true;
     Expectation::Predictions predictions{};
     double expected = 0;  ///< Relative like x.
@@ -45,23 +52,36 @@ class SeriesDetector final : public Detector {
     FeatureValues features{};
     std::array<double, kFeatures> beyond{};  ///< Outside the range seen, in widths of it.
     double value_beyond = 0;
+    double range = 0;  ///< 0..1: how much of the range term the value earns.
     CodeRow row{};
+    bool is_unseen_season = false;  ///< The first weekend: nothing like it was seen.
     bool is_scored = false;
     std::array<double, kViews> scores{};
     std::array<double, kViews> above{};  ///< Past scores above.
     double base = 0;                     ///< A: evidence of this point alone.
     double evidence = 0;                 ///< F: with what led up to it.
+    double flat = 0;                     ///< Evidence of a flat line ...
+    double gap = 0;                      ///< ... and of a gap before this point, on the same scale.
   };
   void compute_features(Moment& moment);
   void score_views(Moment& moment) const;
   void combine(Moment& moment) const;
+  [[nodiscard]] std::optional<double> weekly_mean(std::size_t day, std::size_t bin) const;
   void expect(Moment& moment, std::size_t day_bin, std::size_t week_bin);
   void track_onset(const Moment& moment);
   [[nodiscard]] Verdict judge(const Moment& moment) const;
+  void set_thresholds(Verdict& verdict) const;
+  [[nodiscard]] Verdict judge_stillness(const Moment& moment, Verdict verdict);
+  [[nodiscard]] double gap_evidence(double distance) const;
+  [[nodiscard]] double flat_evidence(double unit) const;
   void explain(const Moment& moment, Verdict& verdict) const;
   [[nodiscard]] std::size_t oddest_feature(const View& view, const Moment& moment) const;
   void learn(const Moment& moment);
   void rebuild_trees();
+  void rebuild_tree(std::size_t view);
+  [[nodiscard]] bool has_forests() const {
+    return shape_.trees() == tuning_.trees && residuals_.back().trees() == tuning_.trees;
+  }
   [[nodiscard]] CodeRow encode(const FeatureValues& features);
   [[nodiscard]] double highest_recent() const;
   [[nodiscard]] bool read(ByteReader& in);
@@ -78,26 +98,36 @@ class SeriesDetector final : public Detector {
   std::uint64_t points_ = 0;
   double age_ = 0;  ///< Points by weight.
   CellWindow window_;
-  SeasonProfile day_{kDayBins};
-  SeasonProfile week_{kWeekBins};
+  SeasonProfile day_;
+  SeasonProfile week_;
   Expectation expectation_;
   double level_ = 0;  ///< Mean of the last stretch.
   double drift_ = 0;
   std::uint64_t repeats_ = 0;
   SeenRange value_range_;
+  Extremes highest_values_;
+  Extremes lowest_values_;  ///< Of negated values.
   std::array<SeenRange, kFeatures> ranges_;
   int exponent_ = 0;  ///< Features are scaled by 2^exponent_ before they become codes.
   Reservoir reservoir_;
-  std::array<ViewForest, kViews> forests_;
+  ViewForest shape_;                              ///< The first view ...
+  std::array<StepForest, kViews - 1> residuals_;  ///< ... and the others, of one column each.
   std::array<TailHistogram, kViews> histograms_;
   std::uint64_t scored_ = 0;
   std::uint32_t pending_trees_ = 0;  ///< Of each view, after a schedule point.
   double next_rebuild_ = 0;
   std::uint32_t next_view_ = 0;
   double sustained_ = 0;
-  Timestamp odd_since_{};      ///< Begin of the present run of odd points.
-  double odd_seconds_ = 0;     ///< When the last odd point was.
-  std::vector<float> recent_;  ///< Highest evidence of each of the last cells, a ring.
+  BlockMaxima maxima_;
+  FlatLine flat_;
+  Gaps gaps_;
+  Tier flat_told_ = Tier::none;  ///< Of the present run of repeats.
+  bool gap_told_ = false;        ///< Of the present silence.
+  double feedback_ = 0;          ///< Added to both thresholds.
+  Timestamp odd_since_{};        ///< Begin of the present run of odd points.
+  double odd_seconds_ = 0;       ///< When the last odd point was.
+  std::vector<std::uint16_t>
+      recent_;  ///< In thousandths: Highest evidence of each of the last cells, a ring.
   std::uint64_t recent_cells_ = 0;
 };
 

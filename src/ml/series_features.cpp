@@ -4,28 +4,22 @@
 #include <cmath>
 
 namespace sensus::ml {
-namespace {
-
-bool all_bounded(std::initializer_list<double> values) {
-  return std::ranges::all_of(values, is_bounded);
-}
-
-}  // namespace
 
 void CellWindow::push(double x, bool is_new) {
+  const auto value = static_cast<float>(x);
   if (is_new || opened_ == 0) {
     ++opened_;
-    cells_[(opened_ - 1) % kSpanCells] = {x, x, x, 0, 1};
-    means_[(opened_ - 1) % kMeans] = x;
+    cells_[(opened_ - 1) % kSpanCells] = {value, value, value, 0, 1};
+    means_[(opened_ - 1) % kMeans] = value;
     return;
   }
   Cell& open = cells_[(opened_ - 1) % kSpanCells];
-  const double before = x - open.mean;
-  open.low = std::min(open.low, x);
-  open.high = std::max(open.high, x);
+  const float before = value - open.mean;
+  open.low = std::min(open.low, value);
+  open.high = std::max(open.high, value);
   open.count += 1;
   open.mean += before / open.count;
-  open.squares += before * (x - open.mean);
+  open.squares += static_cast<double>(before) * static_cast<double>(value - open.mean);
   means_[(opened_ - 1) % kMeans] = open.mean;
 }
 
@@ -34,17 +28,17 @@ void CellWindow::shape(FeatureValues& out) const {
   double count = 0;
   double sum = 0;
   for (std::size_t i = 0; i < recent; ++i) {
-    count += cell(i).count;
-    sum += cell(i).count * cell(i).mean;
+    count += static_cast<double>(cell(i).count);
+    sum += static_cast<double>(cell(i).count) * static_cast<double>(cell(i).mean);
   }
   const double mean = sum / count;
   double squares = 0;
   for (std::size_t i = 0; i < recent; ++i) {
-    const double off = cell(i).mean - mean;
-    squares += cell(i).squares + cell(i).count * off * off;
+    const double off = static_cast<double>(cell(i).mean) - mean;
+    squares += cell(i).squares + static_cast<double>(cell(i).count) * off * off;
   }
-  double low = cell(0).low;
-  double high = cell(0).high;
+  float low = cell(0).low;
+  float high = cell(0).high;
   for (std::size_t i = 1; i < std::min<std::size_t>(opened_, kSpanCells); ++i) {
     low = std::min(low, cell(i).low);
     high = std::max(high, cell(i).high);
@@ -52,23 +46,24 @@ void CellWindow::shape(FeatureValues& out) const {
   const std::size_t before = std::min<std::size_t>(opened_ - recent, kBefore);
   double before_sum = 0;
   for (std::size_t i = 0; i < before; ++i) {
-    before_sum += means_[(opened_ - 1 - recent - i) % kMeans];
+    before_sum += static_cast<double>(means_[(opened_ - 1 - recent - i) % kMeans]);
   }
   out[FeatureIndex::kMean] = mean;
   out[FeatureIndex::kDeviation] = std::sqrt(squares / count);
   out[FeatureIndex::kShift] = before == 0 ? 0 : mean - before_sum / static_cast<double>(before);
-  out[FeatureIndex::kSpan] = high - low;
+  out[FeatureIndex::kSpan] = static_cast<double>(high) - static_cast<double>(low);
 }
 
 void CellWindow::write(ByteWriter& out) const {
   out.u64(opened_);
   for (const Cell& c : cells_) {
-    for (const double v : {c.low, c.high, c.mean, c.squares, c.count}) {
-      out.f64(v);
+    for (const float v : {c.low, c.high, c.mean, c.count}) {
+      out.f32(v);
     }
+    out.f64(c.squares);
   }
-  for (const double mean : means_) {
-    out.f64(mean);
+  for (const float mean : means_) {
+    out.f32(mean);
   }
 }
 
@@ -77,15 +72,16 @@ bool CellWindow::read(ByteReader& in) {
   bool fine = true;
   for (std::size_t i = 0; i < kSpanCells; ++i) {
     Cell& c = cells_[i];
-    for (double* v : {&c.low, &c.high, &c.mean, &c.squares, &c.count}) {
-      *v = in.f64();
+    for (float* v : {&c.low, &c.high, &c.mean, &c.count}) {
+      *v = in.f32();
+      fine = fine && is_bounded(static_cast<double>(*v));
     }
-    fine = fine && all_bounded({c.low, c.high, c.mean, c.count}) && c.squares >= 0 &&
-           c.squares <= 1e70 && (i >= opened_ || c.count >= 1);
+    c.squares = in.f64();
+    fine = fine && c.squares >= 0 && c.squares <= 1e70 && (i >= opened_ || c.count >= 1);
   }
-  for (double& mean : means_) {
-    mean = in.f64();
-    fine = fine && is_bounded(mean);
+  for (float& mean : means_) {
+    mean = in.f32();
+    fine = fine && is_bounded(static_cast<double>(mean));
   }
   return in.ok() && fine;
 }

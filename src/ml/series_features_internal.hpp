@@ -12,14 +12,6 @@ namespace sensus::ml {
 
 using FeatureValues = std::array<double, kFeatures>;
 
-/// Where in the day and in the week a moment lies.
-struct SeasonPlace {
-  std::size_t day_bin;   ///< Of 96.
-  std::size_t week_bin;  ///< Of 672.
-};
-inline constexpr std::size_t kDayBins = 96;
-inline constexpr std::size_t kWeekBins = 7 * kDayBins;
-
 /// Stretches of at least five minutes, the last ones of a series: what the shape of the recent past
 /// is computed from.
 class CellWindow {
@@ -38,11 +30,11 @@ class CellWindow {
  private:
   static constexpr std::size_t kMeans = kShort + kBefore;
   struct Cell {
-    double low = 0;
-    double high = 0;
-    double mean = 0;
+    float low = 0;
+    float high = 0;
+    float mean = 0;
     double squares = 0;  ///< Sum of squared distances from the mean.
-    double count = 0;
+    float count = 0;
   };
   [[nodiscard]] const Cell& cell(std::size_t age) const {
     return cells_[(opened_ - 1 - age) % kSpanCells];
@@ -50,7 +42,7 @@ class CellWindow {
 
   std::uint64_t opened_ = 0;
   std::array<Cell, kSpanCells> cells_{};
-  std::array<double, kMeans> means_{};  ///< Of closed cells and the open one.
+  std::array<float, kMeans> means_{};  ///< Of closed cells and the open one.
 };
 
 /// A mean for each bin of a season that follows slowly.

@@ -9,6 +9,19 @@ namespace {
 constexpr double kOnsetEvidence = 10;   // A point with this much begins a run of odd ones ...
 constexpr double kOnsetPause = 3600.0;  // ... that this many quiet seconds end.
 
+constexpr double kSecondsPerDay = 86400;
+constexpr double kSecondsPerWeek = 7 * kSecondsPerDay;
+constexpr double kBlocksMin = 8;
+constexpr double kGapSecondsMin = 300;
+constexpr std::uint64_t kFlatRepeatsMin = 6;
+constexpr double kFlatUnits = 6;  // Half an hour of five-minute points is just notable.
+constexpr double kStillnessMax = 25;
+constexpr double kFeedbackStep = 1;
+
+double score_of(double evidence, double notable, double slope) {
+  return 1 / (1 + std::exp(-(evidence - notable) / slope));
+}
+
 AnomalyKind kind_of(std::size_t feature) {
   switch (feature) {
     case kMean:
@@ -40,13 +53,11 @@ Verdict SeriesDetector::judge(const Moment& moment) const {
   verdict.band_low = verdict.expected - moment.half_band;
   verdict.band_high = verdict.expected + moment.half_band;
   verdict.evidence = moment.evidence;
-  verdict.notable_evidence = tuning_.notable;
-  verdict.alerting_evidence = tuning_.alerting;
+  set_thresholds(verdict);
   if (moment.base <= 0 || moment.evidence <= highest_recent() + tuning_.record_margin) {
     return verdict;
   }
-  verdict.score =
-      1 / (1 + std::exp(-(moment.evidence - verdict.notable_evidence) / tuning_.notable_slope));
+  verdict.score = score_of(moment.evidence, verdict.notable_evidence, tuning_.notable_slope);
   const bool may_pass =
       points_ >= gates_.warmup && lets_pass(gates_, moment.value, verdict.expected);
   if (moment.evidence < verdict.notable_evidence || !may_pass) {
@@ -59,6 +70,118 @@ Verdict SeriesDetector::judge(const Moment& moment) const {
   verdict.since = std::min(odd_since_, moment.time);
   explain(moment, verdict);
   return verdict;
+}
+
+/// A series' own noise moves its thresholds, the more the longer it is known; feedback moves both.
+void SeriesDetector::set_thresholds(Verdict& verdict) const {
+  const double blocks = maxima_.blocks();
+  const double per_week = kSecondsPerWeek / (BlockMaxima::kBlockUnits *
+                                             std::max(clock_.step(), StepClock::kUnitSeconds));
+  const double trust = blocks / (blocks + tuning_.prior_blocks);
+  const auto level = [&](double prior, double rate, double low, double high) {
+    if (blocks < kBlocksMin) {
+      return prior;
+    }
+    const double own = maxima_.level(std::clamp(rate / per_week, 1e-4, 0.5));
+    return prior + trust * (std::clamp(own, low, high) - prior);
+  };
+  verdict.notable_evidence =
+      level(tuning_.notable, tuning_.notable_rate, tuning_.notable_min, tuning_.notable_max) +
+      feedback_;
+  const double prior = std::clamp(
+      tuning_.alerting - tuning_.alerting_decade *
+                             std::log10(params_.false_alerts_per_week / tuning_.alerting_rate),
+      tuning_.notable, tuning_.alerting_max);
+  const double alerting =
+      level(prior, params_.false_alerts_per_week, tuning_.alerting_min, tuning_.alerting_max);
+  verdict.alerting_evidence = std::max(alerting + feedback_, verdict.notable_evidence);
+}
+
+double SeriesDetector::gap_evidence(double distance) const {
+  if (points_ < params_.warmup || distance < kGapSecondsMin || gap_told_) {
+    return 0;
+  }
+  return std::min(gaps_.evidence(distance / clock_.step(), tuning_.notable), kStillnessMax);
+}
+
+double SeriesDetector::flat_evidence(double unit) const {
+  if (repeats_ < kFlatRepeatsMin || age_ * StepClock::kUnitSeconds < kSecondsPerDay) {
+    return 0;
+  }
+  const double duration = static_cast<double>(repeats_) * unit / kFlatUnits;
+  return std::min({flat_.evidence(repeats_), tuning_.notable * duration, kStillnessMax});
+}
+
+/// Flat lines and gaps have no record filter: each is told once, and once more when it becomes
+/// alerting.
+Verdict SeriesDetector::judge_stillness(const Moment& moment, Verdict verdict) {
+  if (repeats_ == 0) {
+    flat_told_ = Tier::none;
+  }
+  gap_told_ = false;
+  const bool is_gap = moment.gap >= verdict.notable_evidence;
+  const double evidence = is_gap ? moment.gap : moment.flat;
+  if (evidence < verdict.notable_evidence || gates_.is_muted || points_ < gates_.warmup) {
+    return verdict;
+  }
+  const Tier tier = evidence >= verdict.alerting_evidence ? Tier::alerting : Tier::notable;
+  if (!is_gap && tier <= flat_told_) {
+    return verdict;
+  }
+  if (!is_gap) {
+    flat_told_ = tier;
+  }
+  if (verdict.is_anomaly && verdict.evidence >= evidence) {
+    return verdict;
+  }
+  verdict.is_anomaly = true;
+  verdict.kind = is_gap ? AnomalyKind::gap : AnomalyKind::flat_line;
+  verdict.tier = std::max(tier, verdict.tier);
+  verdict.evidence = evidence;
+  verdict.score = score_of(evidence, verdict.notable_evidence, tuning_.notable_slope);
+  const double seconds = is_gap ? 0 : static_cast<double>(repeats_) * clock_.step();
+  verdict.since =
+      is_gap ? moment.previous_time
+             : moment.time - std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
+  verdict.features = {{"value", moment.value}, {"repeats", static_cast<double>(repeats_)}};
+  verdict.contributions = {{is_gap ? "gap" : "flat_line", is_gap ? "steps" : "repeats",
+                            is_gap ? moment.gap_steps : static_cast<double>(repeats_), evidence}};
+  return verdict;
+}
+
+Verdict SeriesDetector::check_silence(Timestamp now) {
+  Verdict verdict;
+  if (points_ == 0 || now <= last_time_ || gap_told_) {
+    return verdict;
+  }
+  set_thresholds(verdict);
+  const double distance = static_cast<double>(to_unix_us(now) - to_unix_us(last_time_)) * 1e-6;
+  verdict.evidence = gap_evidence(distance);
+  if (verdict.evidence < verdict.notable_evidence || gates_.is_muted || points_ < gates_.warmup) {
+    return verdict;
+  }
+  gap_told_ = true;
+  verdict.is_anomaly = true;
+  verdict.kind = AnomalyKind::gap;
+  verdict.tier = verdict.evidence >= verdict.alerting_evidence ? Tier::alerting : Tier::notable;
+  verdict.score = score_of(verdict.evidence, verdict.notable_evidence, tuning_.notable_slope);
+  verdict.expected = verdict.band_low = verdict.band_high = last_value_;
+  verdict.since = last_time_;
+  verdict.features = {{"gap_seconds", distance}};
+  verdict.contributions = {{"gap", "steps", distance / clock_.step(), verdict.evidence}};
+  return verdict;
+}
+
+void SeriesDetector::learn_feedback(Feedback feedback, double evidence) {
+  Verdict now;
+  set_thresholds(now);
+  const double excess = std::isfinite(evidence) ? evidence - (now.notable_evidence - feedback_) : 0;
+  switch (feedback) {
+    case Feedback::useful: feedback_ -= kFeedbackStep / 2; break;
+    case Feedback::noise: feedback_ += kFeedbackStep; break;
+    case Feedback::expected: feedback_ = std::max(feedback_, excess + kFeedbackStep / 2); break;
+  }
+  feedback_ = std::clamp(feedback_, -2 * kFeedbackStep, 8 * kFeedbackStep);
 }
 
 /// Inside a view of several features, the one that leaves the reservoir's values farthest: outside
@@ -100,9 +223,10 @@ void SeriesDetector::explain(const Moment& moment, Verdict& verdict) const {
       strongest = feature;
     }
   }
-  const double range =
-      kViews * tuning_.range_weight * std::min(1.0, moment.value_beyond / tuning_.range_full);
-  verdict.kind = range > 0 && range >= most ? AnomalyKind::range : kind_of(strongest);
+  const double range = kViews * tuning_.range_weight * moment.range;
+  verdict.kind = range > 0 && range >= most ? AnomalyKind::range
+                 : moment.is_unseen_season  ? AnomalyKind::unseen_season
+                                            : kind_of(strongest);
   verdict.contributions.push_back({"range", "value", moment.value, range});
   verdict.contributions.push_back(
       {"sustained", "evidence", sustained_, tuning_.sustained_weight * sustained_});

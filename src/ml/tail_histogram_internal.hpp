@@ -6,13 +6,29 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace sensus::ml {
 
-/// How often scores of 0..1 were at least this large. Forgets nothing.
+/// How often scores of 0..1 were at least this large. Forgets nothing, but counts coarser after
+/// 65535 in a bin.
 class TailHistogram {
  public:
-  void add(double score) { bins_[bin_of(score)] += 1; }
+  void add(double score) {
+    std::uint16_t& bin = bins_[bin_of(score)];
+    if (bin == 65535) {
+      // All are halved, rounded up: what was seen once stays seen.
+      for (std::uint16_t& each : bins_) {
+        each = static_cast<std::uint16_t>((each + 1) / 2);
+      }
+      weight_ *= 2;
+    }
+    // Past the first halving a score counts when it is the n-th, which keeps sums right without a
+    // random draw.
+    if (weight_ <= 1 || ++skipped_ % static_cast<std::uint32_t>(weight_) == 0) {
+      ++bin;
+    }
+  }
   /// Scores above `score`, linear inside its bin.
   [[nodiscard]] double above(double score) const {
     const std::size_t bin = bin_of(score);
@@ -21,20 +37,22 @@ class TailHistogram {
     for (std::size_t i = bin + 1; i < kBins; ++i) {
       count += static_cast<double>(bins_[i]);
     }
-    return count;
+    return count * weight_;
   }
   void write(ByteWriter& out) const {
-    for (const float bin : bins_) {
-      out.f32(bin);
+    for (const std::uint16_t bin : bins_) {
+      out.u16(bin);
     }
+    out.f64(weight_);
+    out.u32(skipped_);
   }
   [[nodiscard]] bool read(ByteReader& in) {
-    bool fine = true;
-    for (float& bin : bins_) {
-      bin = in.f32();
-      fine = fine && std::isfinite(bin) && bin >= 0;
+    for (std::uint16_t& bin : bins_) {
+      bin = in.u16();
     }
-    return in.ok() && fine;
+    weight_ = in.f64();
+    skipped_ = in.u32();
+    return in.ok() && weight_ >= 1 && weight_ <= 1e9;
   }
 
  private:
@@ -42,7 +60,9 @@ class TailHistogram {
   [[nodiscard]] static std::size_t bin_of(double score) {
     return std::min(kBins - 1, static_cast<std::size_t>(std::clamp(score, 0.0, 1.0) * kBins));
   }
-  std::array<float, kBins> bins_{};
+  std::array<std::uint16_t, kBins> bins_{};
+  double weight_ = 1;  ///< Of one count.
+  std::uint32_t skipped_ = 0;
 };
 
 /// How far a number lies outside everything before it, in widths of what was seen.

@@ -1,122 +1,18 @@
 #include "view_forest_internal.hpp"
 
-#include "sensus/core/assert.hpp"
 #include "sensus/ml/isolation_forest.hpp"
+#include "splice_internal.hpp"
+#include "view_tree_internal.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace sensus::ml {
 namespace {
 
-constexpr std::size_t kRowsMax = 256;
-constexpr std::size_t kColumnsMax = 4;
-constexpr std::size_t kDepthMax = 8;
-constexpr std::size_t kNodesMax = (2U << kDepthMax) - 1;
-constexpr double kPathUnit = 2048;
-
-/// c(n) for every n that a tree can hold: the logarithm is too slow for every leaf.
-double path_of(std::size_t n) {
-  static const std::array<double, kRowsMax + 1> table = [] {
-    std::array<double, kRowsMax + 1> out{};
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      out[i] = average_path_length(i);
-    }
-    return out;
-  }();
-  return table[n];
-}
+constexpr double kPathUnit = ViewTreeBuilder::kPathUnit;
 
 }  // namespace
-
-class ViewTreeBuilder {
- public:
-  using Node = ViewForest::Node;
-  ViewTreeBuilder(const View& view, double padding, Random& random)
-      : columns_(view.count), padding_(padding), random_(random) {}
-
-  void sample(const View& view, std::span<const CodeRow> rows, std::size_t count) {
-    // Selection sampling (Knuth 3.4.2, algorithm S): one pass, no scratch of the reservoir's size.
-    std::size_t left = rows.size();
-    for (const CodeRow& row : rows) {
-      if (random_.below(static_cast<std::uint32_t>(left--)) >= count - size_) {
-        continue;
-      }
-      for (std::size_t c = 0; c < columns_; ++c) {
-        cells_[size_][c] = row[view.first + c];
-      }
-      if (++size_ == count) {
-        break;
-      }
-    }
-    limit_ = static_cast<std::size_t>(std::bit_width(size_ - 1));
-  }
-
-  std::span<const Node> build() {
-    grow(0, size_, 0);
-    return std::span(nodes_).first(used_);
-  }
-
- private:
-  using Cells = std::array<Code16, kColumnsMax>;
-
-  void leaf(std::size_t rows, std::size_t depth) {
-    nodes_[used_++] = {
-        static_cast<Code16>(std::lround((static_cast<double>(depth) + path_of(rows)) * kPathUnit)),
-        0};
-  }
-
-  void grow(std::size_t begin, std::size_t end, std::size_t depth) {
-    if (end - begin <= 1 || depth == limit_) {
-      leaf(end - begin, depth);
-      return;
-    }
-    Cells low = cells_[begin];
-    Cells high = cells_[begin];
-    for (std::size_t i = begin + 1; i < end; ++i) {
-      for (std::size_t c = 0; c < columns_; ++c) {
-        low[c] = std::min(low[c], cells_[i][c]);
-        high[c] = std::max(high[c], cells_[i][c]);
-      }
-    }
-    std::array<std::size_t, kColumnsMax> varying{};
-    std::size_t count = 0;
-    for (std::size_t c = 0; c < columns_; ++c) {
-      if (low[c] < high[c]) {
-        varying[count++] = c;
-      }
-    }
-    if (count == 0) {
-      leaf(end - begin, depth);
-      return;
-    }
-    const std::size_t column =
-        count == 1 ? varying[0] : varying[random_.below(static_cast<std::uint32_t>(count))];
-    const double from = decode16(low[column]);
-    const double width = decode16(high[column]) - from;
-    const double cut = from + width * ((1 + 2 * padding_) * random_.uniform() - padding_);
-    const Code16 code = encode16(static_cast<float>(cut));
-    const auto first = cells_.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto last = cells_.begin() + static_cast<std::ptrdiff_t>(end);
-    const auto middle =
-        std::partition(first, last, [&](const Cells& cells) { return cells[column] < code; });
-    const std::size_t split = begin + static_cast<std::size_t>(middle - first);
-    const std::size_t self = used_++;
-    grow(begin, split, depth + 1);
-    nodes_[self] = {code, static_cast<std::uint16_t>((used_ - self) << 2U | column)};
-    grow(split, end, depth + 1);
-  }
-
-  std::size_t columns_;
-  double padding_;
-  Random& random_;
-  std::size_t limit_ = 0;
-  std::size_t size_ = 0;
-  std::size_t used_ = 0;
-  std::array<Cells, kRowsMax> cells_{};
-  std::array<Node, kNodesMax> nodes_{};
-};
 
 void Reservoir::offer(const CodeRow& row, double recency, Random& random) {
   ++seen_;
@@ -168,45 +64,28 @@ bool Reservoir::read(ByteReader& in) {
 }
 
 void ViewForest::rebuild_next(const View& view, std::span<const CodeRow> rows,
-                              const Options& options, Random& random) {
-  SENSUS_ASSERT(rows.size() >= 2 && view.count <= kColumnsMax);
-  ViewTreeBuilder builder(view, options.padding, random);
-  const std::size_t size = std::min({options.subsample, rows.size(), kRowsMax});
-  builder.sample(view, rows, size);
-  const std::span<const Node> tree = builder.build();
-  normalizer_ = static_cast<float>(average_path_length(size));
-  if (starts_.size() < options.trees) {
+                              const ForestShape& shape, Random& random) {
+  const ViewTreeBuilder tree(view, rows, shape, random);
+  normalizer_ = static_cast<float>(average_path_length(tree.rows()));
+  if (starts_.size() < shape.trees) {
     starts_.push_back(static_cast<std::uint16_t>(nodes_.size()));
-    nodes_.insert(nodes_.end(), tree.begin(), tree.end());
+    splice(nodes_, nodes_.size(), nodes_.size(), tree.nodes());
     return;
   }
-  const std::size_t at = next_;
-  const std::size_t begin = starts_[at];
-  const std::size_t end = at + 1 < starts_.size() ? starts_[at + 1] : nodes_.size();
-  const auto growth =
-      static_cast<std::ptrdiff_t>(tree.size()) - static_cast<std::ptrdiff_t>(end - begin);
-  if (growth > 0) {
-    if (nodes_.size() + static_cast<std::size_t>(growth) > nodes_.capacity()) {
-      nodes_.reserve(nodes_.size() + static_cast<std::size_t>(growth) + nodes_.size() / 16);
-    }
-    nodes_.insert(nodes_.begin() + static_cast<std::ptrdiff_t>(end),
-                  static_cast<std::size_t>(growth), Node{});
-  } else {
-    nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(end) + growth,
-                 nodes_.begin() + static_cast<std::ptrdiff_t>(end));
+  const std::size_t begin = starts_[next_];
+  const std::size_t end = next_ + 1U < starts_.size() ? starts_[next_ + 1U] : nodes_.size();
+  splice(nodes_, begin, end, tree.nodes());
+  for (std::size_t i = next_ + 1U; i < starts_.size(); ++i) {
+    starts_[i] = static_cast<std::uint16_t>(starts_[i] + tree.nodes().size() - (end - begin));
   }
-  std::copy(tree.begin(), tree.end(), nodes_.begin() + static_cast<std::ptrdiff_t>(begin));
-  for (std::size_t i = at + 1; i < starts_.size(); ++i) {
-    starts_[i] = static_cast<std::uint16_t>(starts_[i] + growth);
-  }
-  next_ = static_cast<std::uint16_t>((at + 1) % starts_.size());
+  next_ = static_cast<std::uint16_t>((next_ + 1U) % starts_.size());
 }
 
 double ViewForest::path_length(const View& view, const CodeRow& row) const {
   const Code16* features = row.data() + view.first;
   std::uint32_t sum = 0;
   for (const std::uint16_t start : starts_) {
-    const Node* node = nodes_.data() + start;
+    const TreeNode* node = nodes_.data() + start;
     while (node->link != 0) {
       node += features[node->link & 3U] < node->code ? 1 : node->link >> 2U;
     }
@@ -220,7 +99,7 @@ double ViewForest::score(const View& view, const CodeRow& row) const {
 }
 
 void ViewForest::rescale(float factor) {
-  for (Node& node : nodes_) {
+  for (TreeNode& node : nodes_) {
     if (node.link != 0) {
       node.code = encode16(decode16(node.code) * factor);
     }
@@ -235,7 +114,7 @@ void ViewForest::write(ByteWriter& out) const {
   for (const std::uint16_t start : starts_) {
     out.u16(start);
   }
-  for (const Node& node : nodes_) {
+  for (const TreeNode& node : nodes_) {
     out.u16(node.code);
     out.u16(node.link);
   }
@@ -258,7 +137,7 @@ bool ViewForest::read(ByteReader& in, std::size_t trees, std::size_t features) {
   for (std::uint16_t& start : starts_) {
     start = in.u16();
   }
-  for (Node& node : nodes_) {
+  for (TreeNode& node : nodes_) {
     node.code = in.u16();
     node.link = in.u16();
   }
@@ -274,13 +153,13 @@ bool ViewForest::read(ByteReader& in, std::size_t trees, std::size_t features) {
 /// A preorder walk with a stack of right children: each must be where its parent says, and the last
 /// leaf ends the tree.
 bool ViewForest::is_well_formed(std::size_t begin, std::size_t end, std::size_t features) const {
-  if (begin >= end || end > nodes_.size() || end - begin > kNodesMax) {
+  if (begin >= end || end > nodes_.size() || end - begin > ViewTreeBuilder::kNodesMax) {
     return false;
   }
-  std::array<std::size_t, kNodesMax> rights{};
+  std::array<std::size_t, ViewTreeBuilder::kNodesMax> rights{};
   std::size_t depth = 0;
   for (std::size_t i = begin; i < end; ++i) {
-    const Node& node = nodes_[i];
+    const TreeNode& node = nodes_[i];
     if (node.link == 0) {
       const std::size_t next = depth == 0 ? end : rights[--depth];
       if (next != i + 1) {

@@ -62,19 +62,25 @@ class Reservoir {
   std::vector<CodeRow> rows_;
 };
 
-/// A small Isolation Forest over one view with cuts that may fall outside the rows ("padded"),
-/// whose trees are replaced one by one.
+struct ForestShape {
+  std::size_t trees = 12;
+  std::size_t subsample = 128;
+  double padding = 0.3;  ///< Cuts reach this part of a node's width beyond its rows.
+};
+
+/// `link` is the distance to the right child times 4, plus the column within the view, and the left
+/// child is the next node; 0 makes a leaf, whose `code` is depth + c(rows) in 2048ths.
+struct TreeNode {
+  Code16 code = 0;
+  std::uint16_t link = 0;
+};
+
+/// A small Isolation Forest over one view whose trees are replaced one by one.
 class ViewForest {
  public:
-  struct Options {
-    std::size_t trees = 12;
-    std::size_t subsample = 128;
-    double padding = 0.3;
-  };
-
   /// Builds the next tree in turn from rows drawn without replacement; adds it while there are
   /// fewer than `trees`.
-  void rebuild_next(const View& view, std::span<const CodeRow> rows, const Options& options,
+  void rebuild_next(const View& view, std::span<const CodeRow> rows, const ForestShape& shape,
                     Random& random);
   /// E[h(x)]; there is at least one tree.
   [[nodiscard]] double path_length(const View& view, const CodeRow& row) const;
@@ -83,23 +89,45 @@ class ViewForest {
   [[nodiscard]] std::size_t trees() const { return starts_.size(); }
   void rescale(float factor);
   [[nodiscard]] std::size_t memory_bytes() const {
-    return nodes_.capacity() * sizeof(Node) + starts_.capacity() * sizeof(std::uint16_t);
+    return nodes_.capacity() * sizeof(TreeNode) + starts_.capacity() * sizeof(std::uint16_t);
   }
   void write(ByteWriter& out) const;
   /// Proves every tree well formed: walks stay inside and end.
   [[nodiscard]] bool read(ByteReader& in, std::size_t trees, std::size_t features);
 
  private:
-  friend class ViewTreeBuilder;
-  /// Preorder: the left child is the next node. `link` is the distance to the right child times 4,
-  /// plus the column within the view; 0 makes a leaf, whose `code` is depth + c(rows) in 2048ths.
-  struct Node {
-    Code16 code = 0;
-    std::uint16_t link = 0;
-  };
   [[nodiscard]] bool is_well_formed(std::size_t begin, std::size_t end, std::size_t features) const;
 
-  std::vector<Node> nodes_;
+  std::vector<TreeNode> nodes_;
+  std::vector<std::uint16_t> starts_;
+  std::uint16_t next_ = 0;
+  float normalizer_ = 1;
+};
+
+/// The same over a view of one column, where a tree is a function in steps: sorted cuts and a path
+/// between each two, in half the memory.
+class StepForest {
+ public:
+  void rebuild_next(const View& view, std::span<const CodeRow> rows, const ForestShape& shape,
+                    Random& random);
+  [[nodiscard]] double path_length(Code16 code) const;
+  [[nodiscard]] double score(Code16 code) const;
+  [[nodiscard]] std::size_t trees() const { return starts_.size(); }
+  void rescale(float factor);
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return cuts_.capacity() * sizeof(Code16) + paths_.capacity() +
+           starts_.capacity() * sizeof(std::uint16_t);
+  }
+  void write(ByteWriter& out) const;
+  [[nodiscard]] bool read(ByteReader& in, std::size_t trees);
+
+ private:
+  [[nodiscard]] std::size_t end_of(std::size_t tree) const {
+    return tree + 1 < starts_.size() ? starts_[tree + 1] : cuts_.size();
+  }
+
+  std::vector<Code16> cuts_;         ///< Of all trees, rising within each.
+  std::vector<std::uint8_t> paths_;  ///< In kPathUnits; a tree has one more than it has cuts.
   std::vector<std::uint16_t> starts_;
   std::uint16_t next_ = 0;
   float normalizer_ = 1;

@@ -189,16 +189,151 @@ TEST(SeriesDetector, GatesHoldBackButLearn) {
   EXPECT_TRUE(verdict_with({.warmup = spike}).is_anomaly);
 }
 
-TEST(SeriesDetector, MemoryIsBounded) {
-  const auto detector = make_detector({});
-  Noise noise(1);
-  std::size_t most = 0;
-  for (std::size_t i = 0; i < 20000; ++i) {
-    detector->update(at_seconds(300.0 * static_cast<double>(i)), noise.normal());
-    most = std::max(most, detector->memory_bytes());
+TEST(SeriesDetector, MemoryKeepsToTheProfile) {
+  const auto most = [](Profile profile) {
+    std::size_t bytes = 0;
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      const auto detector = make_detector({.profile = profile, .seed = seed});
+      Noise noise(seed);
+      for (std::size_t i = 0; i < 6000; ++i) {
+        // Repeats and jumps, so that no view is trivial.
+        const double value = i % 5 == 0 ? 1 : std::exp(2 * noise.normal());
+        detector->update(at_seconds(300.0 * static_cast<double>(i)), value);
+        bytes = std::max(bytes, detector->memory_bytes());
+      }
+      EXPECT_LE(detector->serialize().size(), bytes + 1024);
+    }
+    return bytes;
+  };
+  EXPECT_LE(most(Profile::compact), 8U * 1024);
+  EXPECT_LE(most(Profile::standard), 24U * 1024);
+  EXPECT_LE(most(Profile::thorough), 48U * 1024);
+}
+
+TEST(SeriesDetector, EveryProfileFindsTheSpike) {
+  const auto points = daily_wave(6, 300, 1, [](double t, double v) {
+    return t >= 5 * kDay && t < 5 * kDay + 900 ? v + 60 : v;
+  });
+  for (const Profile profile : {Profile::compact, Profile::standard, Profile::thorough}) {
+    EXPECT_EQ(count_between(points, feed(*make_detector({.profile = profile}), points), 5 * kDay,
+                            5 * kDay + 900),
+              1U);
   }
-  EXPECT_LE(most, 34U * 1024);
-  EXPECT_GE(most, detector->serialize().size() / 2);
+}
+
+TEST(SeriesDetector, AFlatLineIsToldOncePerTier) {
+  const auto points = daily_wave(9, 300, 1, [](double t, double v) {
+    return t >= 8 * kDay && t < 8 * kDay + 6 * kHour ? 43.21 : v;
+  });
+  const auto verdicts = feed(*make_detector({}), points);
+  std::size_t flat = 0;
+  for (std::size_t i = 8 * 288; i < 8 * 288 + 72; ++i) {
+    flat += verdicts[i].kind == AnomalyKind::flat_line &&
+                    verdicts[i].contributions.front().view == "flat_line"
+                ? 1U
+                : 0U;
+  }
+  EXPECT_GE(flat, 1U);
+  EXPECT_LE(flat, 2U);
+}
+
+TEST(SeriesDetector, ASeriesThatOftenRepeatsIsNotFlat) {
+  Noise noise(3);
+  const auto detector = make_detector({});
+  std::size_t flat = 0;
+  for (std::size_t i = 0; i < 4000; ++i) {
+    const double value = noise.uniform() < 0.03 ? std::floor(4 * noise.uniform()) : 0;
+    flat += detector->update(at_seconds(300.0 * static_cast<double>(i)), value).kind ==
+                    AnomalyKind::flat_line
+                ? 1U
+                : 0U;
+  }
+  EXPECT_EQ(flat, 0U);
+}
+
+TEST(SeriesDetector, AGapIsTold) {
+  for (const double step : {15.0, 60.0, 300.0}) {
+    const double outage = std::max(20 * step, 1200.0);
+    const auto points = daily_wave(3, step, 1);
+    const auto asked = make_detector({});
+    const auto fed = make_detector({});
+    for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+      asked->update(points[i].time, points[i].value);
+      fed->update(points[i].time, points[i].value);
+      ASSERT_FALSE(asked->check_silence(points[i + 1].time).is_anomaly);
+    }
+    const Timestamp back = asked->last_time() + std::chrono::seconds(static_cast<int>(outage));
+    const Verdict silence = asked->check_silence(back);
+    EXPECT_EQ(silence.kind, AnomalyKind::gap) << step;
+    EXPECT_TRUE(silence.is_anomaly);
+    EXPECT_EQ(silence.since, asked->last_time());
+    EXPECT_FALSE(asked->check_silence(back).is_anomaly) << "told twice";
+    const Verdict late = fed->update(back, points.back().value);
+    EXPECT_EQ(late.kind, AnomalyKind::gap) << step;
+    EXPECT_GE(late.score, late.threshold);
+    EXPECT_NE(asked->update(back, points.back().value).kind, AnomalyKind::gap);
+  }
+}
+
+TEST(SeriesDetector, IrregularSeriesHaveNoGaps) {
+  Noise noise(1);
+  const auto detector = make_detector({});
+  double t = 0;
+  std::size_t gaps = 0;
+  for (int i = 0; i < 3000; ++i) {
+    t += 600 * noise.exponential();
+    gaps += detector->update(at_seconds(t), noise.normal()).kind == AnomalyKind::gap ? 1U : 0U;
+  }
+  EXPECT_LE(gaps, 1U);
+}
+
+TEST(SeriesDetector, TheFirstWeekendIsHeldBackAndNamed) {
+  const auto weekdays = daily_wave(12, 300, 1, [](double t, double v) {
+    return static_cast<int>(t / kDay) % 7 >= 5 ? v - 9 : v;
+  });
+  const auto verdicts = feed(*make_detector({}), weekdays);
+  for (std::size_t i = 5 * 288; i < 7 * 288; ++i) {
+    EXPECT_NE(verdicts[i].tier, Tier::alerting) << i;
+    if (verdicts[i].is_anomaly && verdicts[i].kind != AnomalyKind::range) {
+      EXPECT_EQ(verdicts[i].kind, AnomalyKind::unseen_season);
+    }
+  }
+  EXPECT_LE(count_between(weekdays, verdicts, 5 * kDay, 7 * kDay), 3U);
+}
+
+TEST(SeriesDetector, FeedbackMovesTheThresholds) {
+  const auto points = daily_wave(3, 300, 1);
+  const auto detector = make_detector({});
+  feed(*detector, points);
+  auto next = [&, i = 0]() mutable {
+    return detector->update(points.back().time + std::chrono::minutes(5 * ++i), 45);
+  };
+  const Verdict before = next();
+  detector->learn_feedback(Feedback::noise, 16);
+  const Verdict noisy = next();
+  EXPECT_GT(noisy.notable_evidence, before.notable_evidence + 0.5);
+  EXPECT_GT(noisy.alerting_evidence, before.alerting_evidence + 0.5);
+  detector->learn_feedback(Feedback::expected, 18);
+  const Verdict expected = next();
+  EXPECT_GT(expected.notable_evidence, 18);
+  for (int i = 0; i < 100; ++i) {
+    detector->learn_feedback(Feedback::useful, 18);
+  }
+  EXPECT_LT(next().notable_evidence, before.notable_evidence);
+  EXPECT_GT(next().notable_evidence, 10);  // However often it is said.
+  detector->learn_feedback(Feedback::expected, std::numeric_limits<double>::infinity());
+  EXPECT_LT(next().notable_evidence, 30);
+}
+
+TEST(SeriesDetector, TheRateAskedForMovesTheAlertingThreshold) {
+  const auto points = daily_wave(7, 300, 1);
+  double last = 1e9;
+  for (const double rate : {0.0, 0.01, 0.14, 0.4}) {
+    const double threshold =
+        feed(*make_detector({.false_alerts_per_week = rate}), points).back().alerting_evidence;
+    EXPECT_LT(threshold, last);
+    last = threshold;
+  }
 }
 
 TEST(SeriesDetector, NamesGoThereAndBack) {

@@ -49,26 +49,80 @@ CodeRow all(float value) {
 TEST(ViewForest, WhatIsFarIsolatesSooner) {
   const std::vector<CodeRow> rows = normal_rows(512);
   Random random(1);
-  for (const View& view : kViewList) {
-    ViewForest forest;
-    for (int i = 0; i < 30; ++i) {
-      forest.rebuild_next(view, rows, {}, random);
-    }
-    EXPECT_EQ(forest.trees(), 12U);
-    EXPECT_GT(forest.score(view, all(8)), forest.score(view, all(2)) + 0.05) << view.name;
-    EXPECT_GT(forest.score(view, all(-8)), forest.score(view, all(0)) + 0.2) << view.name;
-    EXPECT_NEAR(forest.score(view, all(0)), 0.4, 0.1) << view.name;
+  const View& view = kViewList[0];
+  ViewForest forest;
+  for (int i = 0; i < 30; ++i) {
+    forest.rebuild_next(view, rows, {}, random);
   }
+  EXPECT_EQ(forest.trees(), 12U);
+  EXPECT_GT(forest.score(view, all(8)), forest.score(view, all(2)) + 0.05);
+  EXPECT_GT(forest.score(view, all(-8)), forest.score(view, all(0)) + 0.2);
+  EXPECT_NEAR(forest.score(view, all(0)), 0.4, 0.1);
+}
+
+/// The same rows and random choices give the same paths in both forms, but for their rounding.
+TEST(StepForest, IsTheTreeOfOneColumnInSteps) {
+  const std::vector<CodeRow> rows = normal_rows(512);
+  for (const std::size_t subsample : {2UL, 32UL, 128UL, 256UL}) {
+    Random random(7);
+    Random again(7);
+    const View& view = kViewList[1];
+    ViewForest trees;
+    StepForest steps;
+    for (int i = 0; i < 30; ++i) {
+      trees.rebuild_next(view, rows, {.subsample = subsample}, random);
+      steps.rebuild_next(view, rows, {.subsample = subsample}, again);
+      for (float x = -6; x < 6; x += 0.37F) {
+        ASSERT_NEAR(steps.path_length(all(x)[1]), trees.path_length(view, all(x)), 0.04)
+            << subsample << " " << x;
+      }
+    }
+    EXPECT_LT(2 * steps.memory_bytes(), trees.memory_bytes() + 200);
+  }
+}
+
+TEST(StepForest, ReadRefusesCutsOutOfOrder) {
+  const std::vector<CodeRow> rows = normal_rows(200);
+  Random random(1);
+  StepForest forest;
+  for (int i = 0; i < 12; ++i) {
+    forest.rebuild_next(kViewList[1], rows, {}, random);
+  }
+  ByteWriter out;
+  forest.write(out);
+  const std::string bytes = std::move(out).finish();
+  const auto reads = [](std::string record) {
+    ByteWriter again;
+    again.text(record);
+    const std::string whole = std::move(again).finish();
+    ByteReader in(whole);
+    StepForest read;
+    return read.read(in, 12) && in.at_end();
+  };
+  const std::string body = bytes.substr(0, bytes.size() - 8);
+  EXPECT_TRUE(reads(body));
+  const std::size_t cuts = 4 + 2 + 2 + 2 + 24;
+  std::string changed = body;
+  std::swap(changed[cuts], changed[cuts + 6]);
+  std::swap(changed[cuts + 1], changed[cuts + 7]);
+  EXPECT_FALSE(reads(changed));
+  changed = body;
+  changed[10] = 9;  // The first tree does not begin at the front.
+  EXPECT_FALSE(reads(changed));
+  EXPECT_FALSE(reads(body.substr(0, body.size() - 1)));
 }
 
 TEST(ViewForest, RowsThatAreAllAlikeGiveOneHalf) {
   const std::vector<CodeRow> rows(200, all(3));
   Random random(1);
   ViewForest forest;
+  StepForest steps;
   for (int i = 0; i < 12; ++i) {
     forest.rebuild_next(kViewList[0], rows, {}, random);
+    steps.rebuild_next(kViewList[4], rows, {}, random);
   }
   EXPECT_NEAR(forest.score(kViewList[0], all(3)), 0.5, 1e-4);
+  EXPECT_NEAR(steps.score(all(3)[4]), 0.5, 1e-3);
 }
 
 TEST(ViewForest, ReadRefusesTreesThatAreNot) {

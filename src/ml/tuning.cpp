@@ -1,0 +1,20 @@
+#include "tuning_internal.hpp"
+
+namespace sensus::ml {
+
+Tuning tuning_of(Profile profile) {
+  Tuning tuning;
+  if (profile == Profile::compact) {
+    tuning.reservoir = 96;
+    tuning.trees = 6;
+    tuning.subsample = 32;
+    tuning.day_bins = 48;
+    tuning.week_bins = 24;
+  } else if (profile == Profile::thorough) {
+    tuning.reservoir = 1024;
+    tuning.subsample = 256;
+  }
+  return tuning;
+}
+
+}  // namespace sensus::ml
