@@ -37,21 +37,14 @@ runtime::Async<Disposition> drop(ExplainContext& context, EventId id, RequestOut
 }
 
 /// Back to the outbox for `rest`, so that waiting for Ollama uses up no deliveries; this entry of the stream is done.
-runtime::Async<Disposition> defer(ExplainContext& context, EventId id, std::chrono::milliseconds rest) {
+runtime::Async<Disposition> defer(ExplainContext& context, EventId id, std::string stream_id, std::chrono::milliseconds rest) {
   const Deadline deadline = Deadline::after(kStorageTimeout);
-  std::vector<EventId> ids{id};
-  Result<std::size_t> republished = co_await context.deps.outbox.republish(deadline, ids);
-  if (!republished) {
+  Result<> deferred = co_await context.deps.outbox.defer(deadline, id, std::move(stream_id), rest);
+  if (!deferred) {
     context.instruments.count(RequestOutcome::postponed);
-    co_return postpone(std::move(republished).error());
+    co_return postpone(std::move(deferred).error());
   }
-  // Should this fail, the row is only published at once instead of later.
-  const Result<> released = co_await context.deps.outbox.release(deadline, std::move(ids), rest);
   context.instruments.count(RequestOutcome::deferred);
-  if (!released) {
-    context.deps.log.throttled(LogLevel::warning, "llm_request_rest", "a waiting LLM request is published again without its pause",
-                               {{"reason", released.error().message}});
-  }
   co_return Disposition::ack;
 }
 
@@ -99,7 +92,7 @@ bool is_unusable(const Error& error) {
   return error.code == Errc::corrupt || error.code == Errc::too_large || error.code == Errc::invalid_input;
 }
 
-runtime::Async<Disposition> ask(ExplainContext& context, ExplainRequest request, EventId event_id) {
+runtime::Async<Disposition> ask(ExplainContext& context, ExplainRequest request, EventId event_id, std::string stream_id) {
   const Deadline loading = Deadline::after(kStorageTimeout);
   Result<model::Episode> alert = co_await context.deps.alerts.get(loading, request.tenant, request.alert_id);
   if (!alert && alert.error().code == Errc::not_found) {
@@ -125,7 +118,7 @@ runtime::Async<Disposition> ask(ExplainContext& context, ExplainRequest request,
                                {{"alert_id", request.alert_id}, {"reason", answer.error().message}});
     co_return Disposition::dead_letter;
   }
-  co_return co_await defer(context, event_id, rest_of(context));
+  co_return co_await defer(context, event_id, std::move(stream_id), rest_of(context));
 }
 
 }  // namespace
@@ -152,13 +145,13 @@ runtime::Async<Disposition> answer_request(ExplainContext& context, stream::Entr
     co_return co_await drop(context, id, RequestOutcome::queue_full);
   }
   if (!context.deps.ollama.accepts_calls()) {
-    co_return co_await defer(context, id, rest_of(context));
+    co_return co_await defer(context, id, std::move(entry.stream_id), rest_of(context));
   }
   if (start_until.expired()) {
-    co_return co_await defer(context, id, 0ms);
+    co_return co_await defer(context, id, std::move(entry.stream_id), 0ms);
   }
   ExplainRequest wanted = std::move(*request);
-  co_return co_await ask(context, std::move(wanted), id);
+  co_return co_await ask(context, std::move(wanted), id, std::move(entry.stream_id));
 }
 
 }  // namespace sensus::analysis

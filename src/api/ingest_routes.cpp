@@ -15,12 +15,22 @@ void append_number(std::string& out, std::int64_t number) {
   out.append(digits, error == std::errc{} ? end : digits);
 }
 
+/// What differs between the routes of samples.
+struct SampleRoute {
+  const telemetry::Counter& rejected;
+  std::string_view refusal;
+};
+
 /// Parsed by the caller: accept, answer. No copy of the batch.
-Reply accept_batch(State& state, const http::Request& request, model::SampleBatch batch) {
+Reply accept_batch(State& state, const http::Request& request, SampleRoute route, model::SampleBatch batch) {
+  const std::size_t sent = batch.size();
   auto accepting = state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(batch));
   const auto accepted = co_await std::move(accepting);
   if (!accepted) {
     co_return http::to_response(accepted.error());
+  }
+  if (*accepted < sent) {
+    co_return refuse_body(state, request, route.rejected, route.refusal, series_limit_error(sent, *accepted));
   }
   std::string body = "{\"accepted\":";
   append_number(body, static_cast<std::int64_t>(*accepted));
@@ -36,7 +46,7 @@ Reply post_metrics(State& state, const http::Request& request) {
   if (!batch) {
     return answer_refusal(refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error()));
   }
-  return accept_batch(state, request, std::move(*batch));
+  return accept_batch(state, request, {state.metrics_rejected, "metrics_refused"}, std::move(*batch));
 }
 
 Reply post_exposition_text(State& state, const http::Request& request) {
@@ -44,7 +54,7 @@ Reply post_exposition_text(State& state, const http::Request& request) {
   if (!batch) {
     return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", batch.error()));
   }
-  return accept_batch(state, request, std::move(*batch));
+  return accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(*batch));
 }
 
 std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, std::size_t quarantined) {
@@ -99,6 +109,13 @@ http::Response refuse_body(const State& state, const http::Request& request, con
   return http::to_response(error);
 }
 
+Error series_limit_error(std::size_t sent, std::size_t stored) {
+  return make_error(Errc::invalid_input,
+                    std::to_string(sent - stored) + " of " + std::to_string(sent) +
+                        " samples would begin new series, of which there may be no more (ingest.active_series_max); the other " +
+                        std::to_string(stored) + " are stored");
+}
+
 Operations ingest_operations() {
   return {
       {.method = http::Method::post,
@@ -108,7 +125,8 @@ Operations ingest_operations() {
        .tag = "ingest",
        .summary = "Store samples",
        .description = "One sample, an array of them, or an object with `metrics`. All or nothing: a single bad sample refuses the "
-                      "body, and the problem names it. 202 means committed. On 503 send the same body again: duplicates vanish. "
+                      "body, and the problem names it. The one exception: samples that would begin more series than there may be are "
+                      "refused (400), the others stored. 202 means committed. On 503 send the same body again: duplicates vanish. "
                       "Query parameters are ignored.",
        .body_schema = "MetricsBody",
        .body_examples = {"metric", "metric_array", "metric_object"},
@@ -123,7 +141,7 @@ Operations ingest_operations() {
        .summary = "Store samples in Prometheus' text format",
        .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type. Samples without a timestamp (in "
                       "milliseconds) count as taken now. All or nothing: the problem's `field` names the first bad line. 202 means "
-                      "committed. Query parameters are ignored.",
+                      "committed. As in /api/v1/metrics, series beyond the limit are refused alone. Query parameters are ignored.",
        .body_schema = "ExpositionText",
        .body_limit = BodyLimit::ingest,
        .body_type = "text/plain",

@@ -92,6 +92,9 @@ inline constexpr std::string_view kProtobuf = "application/x-protobuf";
 [[nodiscard]] http::Response refuse_body(const State& state, const http::Request& request, const telemetry::Counter& counter,
                                          std::string_view what, const Error& error);
 
+/// For senders of samples of which not all were stored: the tenant may have no more active series. Final, and the rest is stored.
+[[nodiscard]] Error series_limit_error(std::size_t sent, std::size_t stored);
+
 /// JSON that must not be cached.
 [[nodiscard]] http::Response reply_json(int status, std::string body);
 /// {"items":[...],"next_cursor":...}

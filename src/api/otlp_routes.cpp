@@ -89,12 +89,17 @@ Reply post_otlp_metrics(State& state, const http::Request& request) {
   }
   note_rejected(state, request, *parsed);
   add_deltas(state.otlp, *parsed);
-  if (!parsed->samples.empty()) {
+  if (const std::size_t sent = parsed->samples.size(); sent > 0) {
     auto accepting =
         state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(parsed->samples));
     const auto accepted = co_await std::move(accepting);
     if (!accepted) {
       co_return otlp_refusal(request, http::to_response(accepted.error()));
+    }
+    if (*accepted < sent) {
+      state.otlp.points_rejected.inc(static_cast<double>(sent - *accepted));
+      parsed->rejected_points += sent - *accepted;
+      parsed->rejection = parsed->rejection.empty() ? series_limit_error(sent, *accepted).message : parsed->rejection;
     }
   }
   co_return reply_otlp(

@@ -73,7 +73,7 @@ Reply post_write(State& state, const http::Request& request) {
   // A stale marker is taken in by ending its series, so it counts as written: a sender that gets
   // back less than it sent reports data loss.
   std::size_t written = parsed->stale_markers;
-  if (!parsed->samples.empty()) {
+  if (const std::size_t sent = parsed->samples.size(); sent > 0) {
     auto accepting =
         state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(parsed->samples));
     const auto accepted = co_await std::move(accepting);
@@ -81,6 +81,10 @@ Reply post_write(State& state, const http::Request& request) {
       co_return with_counts(http::to_response(accepted.error()), 0);
     }
     written += *accepted;
+    if (*accepted < sent) {
+      parsed->refused_samples += sent - *accepted;
+      parsed->first_refusal = parsed->first_refusal.value_or(series_limit_error(sent, *accepted));
+    }
   }
   count(state.remote_write, *parsed);
   if (parsed->first_refusal) {

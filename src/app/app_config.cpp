@@ -125,7 +125,7 @@ std::vector<Section> AppConfig::sections() {
   add(out, "stream", "Redis Streams: names, consumers, redelivery.", stream);
   add(out, "ingest", "From accepted requests to committed rows.", ingest);
   add(out, "compaction", "Samples of closed days become chunks, small on disk and quick to read.", compaction);
-  add(out, "retention", "How long what is measured is kept. Alerts and analyses are kept for ever.", retention);
+  add(out, "retention", "How long what is measured, and what went wrong, is kept. Alerts and analyses are kept for ever.", retention);
   add(out, "relay", "From the outbox table to Redis Streams.", relay);
   add(out, "anomaly", "The Isolation Forest detectors.", anomaly);
   add(out, "evidence", "What is looked at around an alert.", evidence);

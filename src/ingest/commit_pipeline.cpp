@@ -13,6 +13,13 @@ namespace {
 
 // So that one transaction stays short; the rest goes with the next flush.
 constexpr std::size_t kPointsPerFlush = 20'000;
+// See the rule in SeriesCache: ids of a flush are not older than these make them.
+constexpr std::chrono::minutes kGatheringOpen{1};
+constexpr std::chrono::minutes kGatheringKept{5};
+constexpr std::size_t kRefusedMax = 100'000;
+constexpr std::chrono::seconds kRefusedFor{60};
+// The whole of a cache of a million series in a few minutes, a millisecond a second.
+constexpr std::size_t kExpireSlots = 20'000;
 constexpr runtime::BackoffOptions kPause{std::chrono::milliseconds{100}, std::chrono::milliseconds{1000}};
 
 double as_double(std::size_t n) { return static_cast<double>(n); }
@@ -28,7 +35,8 @@ CommitPipeline::CommitPipeline(Deps deps, const Options& options)
       instruments_(deps.instruments),
       on_outbox_(std::move(deps.on_outbox)),
       options_(options),
-      cache_(static_cast<std::size_t>(options.series_cache_max)),
+      cache_(static_cast<std::size_t>(options.series_cache_max), whole_seconds(options.series_idle)),
+      refused_(kRefusedMax, kRefusedFor),
       steps_(whole_seconds(options.analysis_step), options.step_grace),
       feed_(steps_),
       sweep_timer_(executor_),
@@ -36,30 +44,43 @@ CommitPipeline::CommitPipeline(Deps deps, const Options& options)
       backoff_(kPause),
       idle_(executor_),
       evictions_(instruments_.cache_evictions),
+      expired_(instruments_.cache_expired),
       late_(instruments_.step_late_samples),
       dropped_(instruments_.step_points_dropped),
       writer_(executor_, std::move(deps.writer)) {}
 
-runtime::Async<> CommitPipeline::commit(Deadline deadline, TenantId tenant, model::SampleBatch batch) {
+runtime::Async<std::size_t> CommitPipeline::commit(Deadline deadline, TenantId tenant, model::SampleBatch batch) {
   // `this` outlives the wait: the caller holds a shared_ptr to it.
   if (auto refused = admit(batch); !refused) {
     co_return std::move(refused).error();
   }
   const Deadline until = min(deadline, Deadline::after(options_.commit_timeout));
   Gathering& gathering = gathering_for(tenant, batch.size());
-  const std::size_t bytes_before = gathering.rows.bytes();
-  const FlushBuilder::Lookups lookups = gathering.rows.append(batch, cache_);
-  instruments_.cache_hits.inc(as_double(lookups.hits));
-  instruments_.cache_misses.inc(as_double(lookups.misses));
-  queued_bytes_ += gathering.rows.bytes() - bytes_before;
-  queued_rows_ += batch.size();
+  RowRange rows{gathering.rows.rows(), 0};
+  append(gathering, batch);
+  rows.end = gathering.rows.rows();
+  if (rows.begin == rows.end) {
+    co_return std::size_t{0};  // All of them are series beyond the limit.
+  }
   batch = {};
-  auto initiation = [this, &gathering, until](auto handler) {
-    add_waiter(gathering, std::move(handler), until);
+  auto initiation = [this, &gathering, until, rows](auto handler) {
+    add_waiter(gathering, std::move(handler), until, rows);
     pump();
   };
-  Result<> result = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<>)>(initiation, asio::use_awaitable);
+  Result<std::size_t> result =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<std::size_t>)>(initiation, asio::use_awaitable);
   co_return result;
+}
+
+void CommitPipeline::append(Gathering& gathering, const model::SampleBatch& batch) {
+  const std::size_t bytes_before = gathering.rows.bytes();
+  const std::size_t rows_before = gathering.rows.rows();
+  const FlushBuilder::Lookups lookups = gathering.rows.append(batch, cache_, refused_, clock_.now());
+  instruments_.cache_hits.inc(as_double(lookups.hits));
+  instruments_.cache_misses.inc(as_double(lookups.misses));
+  note_refused(lookups.refused);
+  queued_bytes_ += gathering.rows.bytes() - bytes_before;
+  queued_rows_ += gathering.rows.rows() - rows_before;
 }
 
 Result<> CommitPipeline::admit(const model::SampleBatch& batch) {
@@ -80,19 +101,20 @@ Result<> CommitPipeline::admit(const model::SampleBatch& batch) {
 
 CommitPipeline::Gathering& CommitPipeline::gathering_for(TenantId tenant, std::size_t rows) {
   const auto max = static_cast<std::size_t>(options_.flush_rows_max);
+  const auto open_since = std::chrono::steady_clock::now() - kGatheringOpen;
   for (auto at = queue_.rbegin(); at != queue_.rend(); ++at) {
     if (at->rows.tenant() == tenant) {
-      if (at->rows.rows() == 0 || at->rows.rows() + rows <= max) {
+      if (at->opened >= open_since && (at->rows.rows() == 0 || at->rows.rows() + rows <= max)) {
         return *at;
       }
       break;
     }
   }
-  return queue_.emplace_back(tenant);
+  return queue_.emplace_back(tenant, hasher_);
 }
 
-void CommitPipeline::add_waiter(Gathering& gathering, Handler handler, Deadline deadline) {
-  gathering.waiters.push_back({std::move(handler), deadline.at()});
+void CommitPipeline::add_waiter(Gathering& gathering, Handler handler, Deadline deadline, RowRange rows) {
+  gathering.waiters.push_back({std::move(handler), deadline.at(), rows});
   arm_sweep(deadline.at());
 }
 
@@ -118,11 +140,13 @@ std::unique_ptr<FlushJob> CommitPipeline::next_job() {
   const auto points_tenant = steps_.next_tenant();
   const bool points_due = points_tenant && std::chrono::steady_clock::now() >= points_not_before_;
   auto job = std::make_unique<FlushJob>();
+  job->started = clock_.now();
   if (points_due && (points_alone_ || queue_.empty())) {
     job->flush.tenant = *points_tenant;
     job->points = steps_.take(*points_tenant, kPointsPerFlush);
     return job;
   }
+  discard_stale();
   if (queue_.empty()) {
     return nullptr;
   }
@@ -131,11 +155,34 @@ std::unique_ptr<FlushJob> CommitPipeline::next_job() {
   running_bytes_ = gathering.rows.bytes();
   running_rows_ = gathering.rows.rows();
   running_waiters_ = std::move(gathering.waiters);
+  running_series_ = gathering.rows.take_series();
   job->flush = gathering.rows.take();
+  job->flush.create_max = create_max(job->flush.tenant);
   if (points_due && *points_tenant == job->flush.tenant) {
     job->points = steps_.take(*points_tenant, kPointsPerFlush);
   }
   return job;
+}
+
+/// Everyone in them was answered long ago.
+void CommitPipeline::discard_stale() {
+  const auto kept_since = std::chrono::steady_clock::now() - kGatheringKept;
+  while (!queue_.empty() && queue_.front().opened < kept_since) {
+    Gathering gathering = std::move(queue_.front());
+    queue_.pop_front();
+    queued_bytes_ -= gathering.rows.bytes();
+    queued_rows_ -= gathering.rows.rows();
+    const FlushSeries series = gathering.rows.take_series();
+    forget_touches(gathering.rows.take(), series);
+    resume_failed(std::move(gathering.waiters), make_error(Errc::timeout, "the database did not commit in time: send again"));
+  }
+}
+
+std::size_t CommitPipeline::create_max(TenantId tenant) const {
+  const auto limit = static_cast<std::size_t>(options_.active_series_max);
+  const auto stored = stored_active_.find(tenant);
+  const std::size_t active = std::max(cache_.active(tenant), stored == stored_active_.end() ? 0 : stored->second);
+  return limit - std::min(limit, active);
 }
 
 void CommitPipeline::finished(std::unique_ptr<FlushJob> job) {
@@ -148,16 +195,19 @@ void CommitPipeline::finished(std::unique_ptr<FlushJob> job) {
   if (job->result && job->result->new_series.size() != job->flush.new_series.size()) {
     job->result = make_error(Errc::internal, "the writer named another number of series than it was asked for");
   }
-  Result<> outcome{};
   if (job->result) {
     succeeded(*job);
   } else {
-    outcome = job->result.error();
     failed(*job, job->result.error());
   }
+  running_series_ = {};
   // The writer first: it works while the waiters are resumed.
   pump();
-  resume(std::move(waiters), outcome);
+  if (job->result) {
+    resume_stored(std::move(waiters), *job);
+  } else {
+    resume_failed(std::move(waiters), job->result.error());
+  }
   refresh_gauges();
   if (!writing_) {
     idle_.notify();
@@ -165,12 +215,11 @@ void CommitPipeline::finished(std::unique_ptr<FlushJob> job) {
 }
 
 void CommitPipeline::succeeded(FlushJob& job) {
-  const storage::SampleFlush& flush = job.flush;
-  for (std::size_t i = 0; i < flush.new_series.size(); ++i) {
-    cache_.insert(flush.tenant, flush.new_series[i], job.result->new_series[i]);
-  }
-  feed_.committed(flush.tenant, flush.rows, job.result->new_series, clock_.now());
-  instruments_.metrics_received.inc(as_double(flush.rows.size()));
+  learn_series(job);
+  touched(job);
+  const std::size_t stored = feed_.committed(job.flush.tenant, job.flush.rows, job.result->new_series, clock_.now());
+  note_refused(job.flush.rows.size() - stored);
+  instruments_.metrics_received.inc(as_double(stored));
   backoff_.reset();
   failure_.reset();
   if (!job.points.empty()) {
@@ -180,9 +229,67 @@ void CommitPipeline::succeeded(FlushJob& job) {
   }
 }
 
+void CommitPipeline::learn_series(const FlushJob& job) {
+  const storage::FlushResult& result = *job.result;
+  for (std::size_t i = 0; i < result.new_series.size(); ++i) {
+    const SeriesHash& hash = running_series_.created[i];
+    if (result.new_series[i] == 0) {
+      refused_.insert(job.flush.tenant, hash, 1, job.started);
+    } else {
+      const std::chrono::seconds unseen{i < result.unseen_s.size() ? result.unseen_s[i] : 0};
+      cache_.insert(job.flush.tenant, hash, result.new_series[i], job.started - unseen);
+    }
+  }
+  if (const auto stored = stored_active_.find(job.flush.tenant); stored != stored_active_.end()) {
+    stored->second += result.created;
+  }
+}
+
+void CommitPipeline::touched(const FlushJob& job) {
+  if (!job.result->touched) {
+    forget_touches(job.flush, running_series_);
+    return;
+  }
+  const std::vector<SeriesId>& there = *job.result->touched;
+  for (std::size_t i = 0; i < job.flush.touch.size(); ++i) {
+    const SeriesId id = job.flush.touch[i];
+    if (std::binary_search(there.begin(), there.end(), id)) {
+      cache_.touched(running_series_.touched[i], id, job.started);
+    } else {
+      cache_.forget(running_series_.touched[i], id);
+    }
+  }
+}
+
+void CommitPipeline::forget_touches(const storage::SampleFlush& flush, const FlushSeries& series) {
+  for (std::size_t i = 0; i < flush.touch.size(); ++i) {
+    cache_.touch_failed(series.touched[i], flush.touch[i]);
+  }
+}
+
+void CommitPipeline::note_refused(std::size_t rows) {
+  if (rows == 0) {
+    return;
+  }
+  instruments_.refused_samples.inc(as_double(rows));
+  log_.throttled(telemetry::LogLevel::warning, "series_limited",
+                 "samples of new series were refused because the tenant has as many active series as it may have: find the sender whose "
+                 "labels change, or raise ingest.active_series_max",
+                 {{"samples", rows}, {"active_series_max", options_.active_series_max}});
+}
+
+void CommitPipeline::set_stored_active(TenantId tenant, std::size_t series) { stored_active_[tenant] = series; }
+
+void CommitPipeline::expire_series() {
+  const Timestamp now = clock_.now();
+  cache_.expire(now, kExpireSlots);
+  refused_.expire(now, kExpireSlots);
+}
+
 void CommitPipeline::failed(FlushJob& job, const Error& error) {
   instruments_.flush_failures(error.code).inc();
   failure_ = error;
+  forget_touches(job.flush, running_series_);
   log_.throttled(telemetry::LogLevel::error, "flush_failed",
                  "samples could not be committed: senders get 503 and retry; check PostgreSQL",
                  {{"code", to_string(error.code)}, {"error", error.message}, {"rows", job.flush.rows.size()}, {"points", job.points.size()}});
@@ -197,11 +304,27 @@ void CommitPipeline::failed(FlushJob& job, const Error& error) {
   }
 }
 
-void CommitPipeline::resume(std::vector<Waiter> waiters, const Result<>& result) {
+// One turn of the reactor each, so that hundreds of answers do not hold up everything else.
+
+void CommitPipeline::resume_stored(std::vector<Waiter> waiters, const FlushJob& job) {
+  const std::vector<SeriesId>& fresh = job.result->new_series;
+  const bool limited = std::find(fresh.begin(), fresh.end(), 0) != fresh.end();
+  for (Waiter& waiter : waiters) {
+    std::size_t stored = waiter.rows.end - waiter.rows.begin;
+    for (std::size_t i = waiter.rows.begin; limited && i < waiter.rows.end; ++i) {
+      const std::int32_t series = job.flush.rows[i].series;
+      stored -= series < 0 && fresh[static_cast<std::size_t>(-series) - 1] == 0 ? 1 : 0;
+    }
+    if (waiter.handler) {
+      asio::post(executor_, asio::append(std::move(waiter.handler), Result<std::size_t>(stored)));
+    }
+  }
+}
+
+void CommitPipeline::resume_failed(std::vector<Waiter> waiters, const Error& error) {
   for (Waiter& waiter : waiters) {
     if (waiter.handler) {
-      // One turn of the reactor each, so that hundreds of answers do not hold up everything else.
-      asio::post(executor_, asio::append(std::move(waiter.handler), result));
+      asio::post(executor_, asio::append(std::move(waiter.handler), Result<std::size_t>(error)));
     }
   }
 }
@@ -230,7 +353,7 @@ void CommitPipeline::sweep() {
         instruments_.metrics.refuse(Instruments::Refusal::timeout);
         // The rows stay in their flush: a late commit is a duplicate of the sender's retry, and reads show it once.
         // Moved by construction: assignment of any_completion_handler is broken in Boost 1.81 (it wraps itself, and crashes when empty).
-        expired.push_back({std::move(waiter.handler), waiter.deadline});
+        expired.push_back({std::move(waiter.handler), waiter.deadline, waiter.rows});
       } else if (waiter.handler) {
         next = next ? std::min(*next, waiter.deadline) : waiter.deadline;
       }
@@ -243,7 +366,7 @@ void CommitPipeline::sweep() {
   if (next) {
     arm_sweep(*next);
   }
-  resume(std::move(expired), make_error(Errc::timeout, "the database did not commit in time: send again"));
+  resume_failed(std::move(expired), make_error(Errc::timeout, "the database did not commit in time: send again"));
 }
 
 void CommitPipeline::pause(std::chrono::milliseconds delay) {
@@ -291,11 +414,11 @@ runtime::Async<> CommitPipeline::drain(Deadline deadline) {
 }
 
 void CommitPipeline::fail_everyone(const Error& error) {
-  resume(std::exchange(running_waiters_, {}), error);
+  resume_failed(std::exchange(running_waiters_, {}), error);
   for (Gathering& gathering : std::exchange(queue_, {})) {
     queued_bytes_ -= gathering.rows.bytes();
     queued_rows_ -= gathering.rows.rows();
-    resume(std::move(gathering.waiters), error);
+    resume_failed(std::move(gathering.waiters), error);
   }
 }
 
@@ -316,9 +439,11 @@ void CommitPipeline::refresh_gauges() {
   instruments_.queue_bytes.set(as_double(queued_bytes_));
   instruments_.queue_rows.set(as_double(queued_rows_));
   instruments_.cache_entries.set(as_double(cache_.size()));
+  instruments_.active_series_limit.set(as_double(static_cast<std::size_t>(options_.active_series_max)));
   instruments_.step_series.set(as_double(steps_.series()));
   instruments_.step_points_waiting.set(as_double(steps_.closed()));
   evictions_.follow(cache_.evictions());
+  expired_.follow(cache_.expired());
   late_.follow(steps_.late() + feed_.overflowed());
   if (dropped_.follow(steps_.dropped())) {
     log_.throttled(telemetry::LogLevel::warning, "steps_dropped",

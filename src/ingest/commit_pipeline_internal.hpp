@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace sensus::ingest {
@@ -38,10 +39,16 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   };
   CommitPipeline(Deps deps, const Options& options);
 
-  /// Appends and waits for the commit. **Errors**: overloaded, cancelled when stopping, timeout, or the writer's.
-  [[nodiscard]] runtime::Async<> commit(Deadline deadline, TenantId tenant, model::SampleBatch batch);
+  /// Appends and waits for the commit; returns how many samples were stored, which is fewer than given when the tenant's limit of
+  /// active series refused new ones. **Errors**: overloaded, cancelled when stopping, timeout, or the writer's.
+  [[nodiscard]] runtime::Async<std::size_t> commit(Deadline deadline, TenantId tenant, model::SampleBatch batch);
   /// Starts a flush when the writer is free and something waits.
   void pump();
+
+  /// Series of the tenant that had samples of late, as the database has it: from before a restart, and from other replicas.
+  void set_stored_active(TenantId tenant, std::size_t series);
+  /// Lets idle series leave the cache, a part of it a call.
+  void expire_series();
 
   [[nodiscard]] StepAccumulators& steps() { return steps_; }
   [[nodiscard]] StepFeed& feed() { return feed_; }
@@ -58,25 +65,40 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   void refresh_gauges();
 
  private:
-  using Handler = boost::asio::any_completion_handler<void(Result<>)>;
+  using Handler = boost::asio::any_completion_handler<void(Result<std::size_t>)>;
+  /// Where a request's rows are in its flush.
+  struct RowRange {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
   struct Waiter {
     Handler handler;
     Deadline::TimePoint deadline;
+    RowRange rows;
   };
   struct Gathering {
-    explicit Gathering(TenantId tenant) : rows(tenant) {}
+    Gathering(TenantId tenant, const SeriesHasher& hasher) : rows(tenant, hasher) {}
     FlushBuilder rows;
     std::vector<Waiter> waiters;
+    Deadline::TimePoint opened = std::chrono::steady_clock::now();
   };
 
   Result<> admit(const model::SampleBatch& batch);
   Gathering& gathering_for(TenantId tenant, std::size_t rows);
-  void add_waiter(Gathering& gathering, Handler handler, Deadline deadline);
+  void append(Gathering& gathering, const model::SampleBatch& batch);
+  void add_waiter(Gathering& gathering, Handler handler, Deadline deadline, RowRange rows);
+  void discard_stale();
+  [[nodiscard]] std::size_t create_max(TenantId tenant) const;
   std::unique_ptr<FlushJob> next_job();
   void finished(std::unique_ptr<FlushJob> job);
   void succeeded(FlushJob& job);
+  void learn_series(const FlushJob& job);
+  void touched(const FlushJob& job);
+  void note_refused(std::size_t rows);
   void failed(FlushJob& job, const Error& error);
-  void resume(std::vector<Waiter> waiters, const Result<>& result);
+  void resume_stored(std::vector<Waiter> waiters, const FlushJob& job);
+  void resume_failed(std::vector<Waiter> waiters, const Error& error);
+  void forget_touches(const storage::SampleFlush& flush, const FlushSeries& series);
   void arm_sweep(Deadline::TimePoint at);
   void sweep();
   void pause(std::chrono::milliseconds delay);
@@ -88,7 +110,10 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   Instruments& instruments_;
   std::function<void()> on_outbox_;
   Options options_;
+  SeriesHasher hasher_;
   SeriesCache cache_;
+  SeriesCache refused_;  ///< New series over the limit, remembered for a minute, so that they do not cost a look-up each time.
+  std::unordered_map<TenantId, std::size_t> stored_active_;
   StepAccumulators steps_;
   StepFeed feed_;
 
@@ -99,6 +124,7 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   std::size_t running_bytes_ = 0;
   std::size_t running_rows_ = 0;
   std::vector<Waiter> running_waiters_;
+  FlushSeries running_series_;
 
   boost::asio::steady_timer sweep_timer_;
   std::optional<Deadline::TimePoint> sweep_at_;
@@ -112,6 +138,7 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   bool stopping_ = false;
   runtime::Signal idle_;
   TotalFollower evictions_;
+  TotalFollower expired_;
   TotalFollower late_;
   TotalFollower dropped_;
   WriterThread writer_;  ///< Last: its thread ends before anything above goes.

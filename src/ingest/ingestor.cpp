@@ -62,12 +62,9 @@ runtime::Async<std::size_t> Ingestor::Impl::accept_samples(std::shared_ptr<Impl>
   if (count == 0) {
     co_return count;
   }
-  Result<> committed = co_await self->pipeline->commit(deadline, tenant, std::move(batch));
+  Result<std::size_t> stored = co_await self->pipeline->commit(deadline, tenant, std::move(batch));
   stopwatch.observe(self->instruments.metrics.seconds);
-  if (!committed) {
-    co_return std::move(committed).error();
-  }
-  co_return count;
+  co_return stored;
 }
 
 Result<> Ingestor::Impl::admit_alerts() const {

@@ -21,6 +21,8 @@ struct Ingestor::Impl {
   static runtime::Async<> rebuild_page(std::shared_ptr<Impl> self);
   /// One attempt, logged and counted; the time to wait before the next.
   static boost::asio::awaitable<Duration> try_rebuild(std::shared_ptr<Impl> self);
+  /// Asks now and then how many series are active in the database.
+  static runtime::Task count_series(std::shared_ptr<Impl> self);
   /// After a failure without new traffic: asks whether the database answers again.
   static runtime::Task probe(std::shared_ptr<Impl> self);
 
@@ -40,6 +42,7 @@ struct Ingestor::Impl {
   Timestamp rebuild_to;
   std::chrono::microseconds rebuild_slice{std::chrono::seconds{2}};
   runtime::Backoff rebuild_backoff;
+  Deadline::TimePoint count_series_at{};
   runtime::Signal tick;
   runtime::Signal alerts_idle;
 };

@@ -36,6 +36,9 @@ class Instruments {
   telemetry::Counter cache_hits;
   telemetry::Counter cache_misses;
   telemetry::Counter cache_evictions;
+  telemetry::Counter cache_expired;
+  telemetry::Gauge active_series_limit;
+  telemetry::Counter refused_samples;
 
   /// Outcomes of alerts, by model::MergeAction; then those that were quarantined, or whose transaction failed.
   [[nodiscard]] const telemetry::Counter& alert_outcome(model::MergeAction action) const;

@@ -10,7 +10,12 @@ void describe(config::Section& section, Options& options) {
   section.integer("flush_rows_max", options.flush_rows_max, 1000, 10'000'000,
                   "Samples of one group commit, at most. More wait for the next; a single larger body still goes in one.");
   section.integer("series_cache_max", options.series_cache_max, 1000, 100'000'000,
-                  "Series whose id is kept in memory, about 250 bytes each. A series beyond it costs the database a look-up.");
+                  "Series whose id is kept in memory, 36 to 73 bytes each. A series beyond it costs the database a look-up.");
+  section.duration("series_idle", options.series_idle, 30min, 12h,
+                   "A series without samples for so long is not active any more: it leaves the memory for ids.");
+  section.integer("active_series_max", options.active_series_max, 1, 100'000'000,
+                  "Active series that a tenant may have. Beyond it samples of new series are refused for good (400, counted); the others go "
+                  "on. Above series_cache_max it has no effect.");
   section.duration("commit_timeout", options.commit_timeout, 100ms, 60s,
                    "How long a request waits for its commit before it is answered 503. Alertmanager's own patience is 10 s.");
   section.duration("analysis_step", options.analysis_step, 0ms, 1h,

@@ -6,11 +6,14 @@
 
 namespace sensus::ingest {
 
-void StepFeed::committed(TenantId tenant, const std::vector<storage::SampleRow>& rows, const std::vector<SeriesId>& new_series,
-                         Timestamp now) {
+std::size_t StepFeed::committed(TenantId tenant, const std::vector<storage::SampleRow>& rows, const std::vector<SeriesId>& new_series,
+                                Timestamp now) {
+  std::size_t refused = 0;
   for (const storage::SampleRow& row : rows) {
     const SeriesId series = row.series > 0 ? row.series : new_series[static_cast<std::size_t>(-row.series) - 1];
-    if (live_) {
+    if (series == 0) {
+      ++refused;
+    } else if (live_) {
       steps_.add(tenant, series, row.time, row.value, now);
     } else if (aside_.size() < aside_max_) {
       aside_.push_back({tenant, series, {row.time, row.value}});
@@ -18,6 +21,7 @@ void StepFeed::committed(TenantId tenant, const std::vector<storage::SampleRow>&
       ++overflowed_;
     }
   }
+  return rows.size() - refused;
 }
 
 void StepFeed::restored(TenantId tenant, const std::vector<storage::SampleStore::RawSample>& page, Timestamp now) {

@@ -14,7 +14,8 @@ class StepFeed {
  public:
   explicit StepFeed(StepAccumulators& steps, std::size_t aside_max = 1'000'000) : steps_(steps), aside_max_(aside_max) {}
 
-  void committed(TenantId tenant, const std::vector<storage::SampleRow>& rows, const std::vector<SeriesId>& new_series, Timestamp now);
+  /// Rows of series that were not created (id 0) were not stored. Returns how many rows were.
+  std::size_t committed(TenantId tenant, const std::vector<storage::SampleRow>& rows, const std::vector<SeriesId>& new_series, Timestamp now);
   /// A page of stored samples. Those kept aside are left out, and so are those of the page before, which overlaps in its last instant.
   void restored(TenantId tenant, const std::vector<storage::SampleStore::RawSample>& page, Timestamp now);
   /// From here on commits go straight to the accumulators.

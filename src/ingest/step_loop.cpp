@@ -17,6 +17,9 @@ constexpr std::size_t kRebuildPage = 50'000;
 // The window of a page shrinks and grows so that it holds about a page: its cost is what it holds, not what is returned.
 constexpr std::chrono::microseconds kSliceMin = std::chrono::milliseconds{1};
 constexpr std::chrono::microseconds kSliceMax = std::chrono::minutes{1};
+// Reads the whole table of series, for what other replicas see.
+constexpr Duration kCountEvery = std::chrono::minutes{5};
+constexpr Duration kCountRetry = std::chrono::seconds{10};
 constexpr Duration kReadTimeout = std::chrono::seconds{5};
 
 }  // namespace
@@ -34,6 +37,8 @@ runtime::Task Ingestor::Impl::run(std::shared_ptr<Impl> self) {
     while (pipeline.steps().close_due(self->clock.now(), kVisitsPerTurn)) {
       co_await asio::post(executor, asio::use_awaitable);
     }
+    pipeline.expire_series();
+    co_await count_series(self);
     pipeline.pump();
     pipeline.refresh_gauges();
     const Deadline next = Deadline::after(pause);
@@ -102,6 +107,20 @@ runtime::Async<> Ingestor::Impl::rebuild_page(std::shared_ptr<Impl> self) {
     }
   }
   co_return Result<>{};
+}
+
+runtime::Task Ingestor::Impl::count_series(std::shared_ptr<Impl> self) {
+  const auto now = self->clock.steady_now();
+  if (now < self->count_series_at || self->pipeline->failing()) {
+    co_return;
+  }
+  const auto idle = std::chrono::duration_cast<std::chrono::seconds>(self->options.series_idle);
+  const Deadline deadline = Deadline::after(kReadTimeout);
+  const auto count = co_await self->samples.count_active_series(deadline, kDefaultTenant, idle);
+  if (count) {
+    self->pipeline->set_stored_active(kDefaultTenant, *count);
+  }
+  self->count_series_at = now + (count ? kCountEvery : kCountRetry);
 }
 
 runtime::Task Ingestor::Impl::probe(std::shared_ptr<Impl> self) {

@@ -18,6 +18,7 @@ struct FlushJob {
   storage::SampleFlush flush;
   std::vector<codec::StepPoint> points;
   std::chrono::seconds step{0};
+  Timestamp started;  ///< When it was given to the writer.
   Deadline deadline = Deadline::never();
   Duration took{};
   Result<storage::FlushResult> result = storage::FlushResult{};

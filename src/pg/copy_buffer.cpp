@@ -19,9 +19,11 @@ constexpr std::int64_t kEpochUs = 946'684'800'000'000;
 
 template <class T>
 void append_big_endian(std::string& out, T value) {
-  for (int shift = (static_cast<int>(sizeof(T)) - 1) * 8; shift >= 0; shift -= 8) {
-    out += static_cast<char>((value >> shift) & 0xFF);
+  char bytes[sizeof(T)];
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    bytes[i] = static_cast<char>((value >> ((sizeof(T) - 1 - i) * 8)) & 0xFF);
   }
+  out.append(bytes, sizeof(T));
 }
 
 void append_length(std::string& out, std::size_t bytes) {

@@ -1,7 +1,7 @@
-#include "sensus/config/section.hpp"
-#include "sensus/pg/bulk_session.hpp"
-#include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/compaction.hpp"
+
+#include "storage/retention_internal.hpp"
+#include "storage/upkeep_session_internal.hpp"
 
 #include <optional>
 #include <string>
@@ -44,8 +44,6 @@ struct Instruments {
         deferred(m.counter("sensus_compaction_deferred_total",
                            "Compacted days not emptied yet: late samples or older readers.")),
         failures(m.counter("sensus_compaction_failures_total", "Runs that ended with an error.")),
-        dropped(m.counter("sensus_retention_partitions_dropped_total",
-                          "Partitions of samples and rollups dropped because of their age.")),
         retention_failures(m.counter("sensus_retention_failures_total",
                                      "Attempts to drop old partitions that ended with an error.")),
         last_success(m.gauge("sensus_compaction_last_success_timestamp_seconds",
@@ -58,7 +56,6 @@ struct Instruments {
   telemetry::Gauge backlog_batches;
   telemetry::Counter deferred;
   telemetry::Counter failures;
-  telemetry::Counter dropped;
   telemetry::Counter retention_failures;
   telemetry::Gauge last_success;
 };
@@ -84,7 +81,7 @@ std::vector<Work> load_backlog(pg::Tx& tx, Timestamp until) {
 StepResult compact(pg::Tx& tx, const Work& work) {
   const auto began = std::chrono::steady_clock::now();
   const pg::Rows rows =
-      tx.exec("select sensus.compact_samples($1::date, $2::int, $3::smallint)",
+      tx.exec("select sensus.compact_bucket($1::date, $2::int, $3::smallint)",
               pg::Params().text(work.day).integer(work.tenant).integer(*work.bucket));
   StepResult result;
   result.busy = rows.is_null(0, 0);
@@ -99,90 +96,29 @@ std::string finish(pg::Tx& tx, const std::string& day) {
   return std::string(rows.text(0, 0));
 }
 
-std::string drop_one(pg::Tx& tx, Timestamp now, const RetentionOptions& keep) {
-  const pg::Rows rows = tx.exec(
-      "select coalesce(sensus.drop_expired_samples($1, $2, $3), '')",
-      pg::Params().time(now - keep.raw).time(now - keep.rollup_5m).time(now - keep.rollup_1h));
-  return std::string(rows.text(0, 0));
-}
-
-std::int64_t drain_default(pg::Tx& tx, Timestamp before) {
-  const pg::Rows rows =
-      tx.exec("select sensus.drain_default_partition($1)", pg::Params().time(before));
-  return rows.integer(0, 0);
-}
-
-pg::Options for_steps(pg::Options options, std::chrono::milliseconds limit) {
-  options.statement_timeout = limit;
-  return options;
-}
-
 }  // namespace
-
-void describe(config::Section& section, CompactionOptions& options) {
-  using namespace std::chrono_literals;
-  section.boolean("enabled", options.enabled,
-                  "Whether this process compacts. Of several replicas one at a time does.");
-  section.duration("interval", options.interval, 1s, 24h,
-                   "How often closed days are looked at for samples to compact, late ones too.");
-  section.duration("closed_after", options.closed_after, 0ms, 30 * 24h,
-                   "A UTC day is compacted when it ended so long ago. Samples that come later are "
-                   "merged by the next run.");
-  section.duration("step_timeout", options.step_timeout, 10s, 24h,
-                   "Longest time for one bucket (a 64th of the series) of one day.");
-}
-
-void describe(config::Section& section, RetentionOptions& options) {
-  using namespace std::chrono_literals;
-  section.duration("raw", options.raw, 24h, 10 * 365 * 24h,
-                   "How long samples are kept, in whole UTC days; at least limits.past_window.");
-  section.duration("rollup_5m", options.rollup_5m, 24h, 10 * 365 * 24h,
-                   "How long rollups of 5 minutes are kept, in whole months.");
-  section.duration("rollup_1h", options.rollup_1h, 24h, 10 * 365 * 24h,
-                   "How long rollups of an hour are kept, in whole months.");
-}
 
 struct Compactor::Impl {
   Impl(Deps deps, CompactionOptions opts, RetentionOptions kept)
       : options(opts),
-        retention(kept),
         clock(deps.clock),
         log(deps.log),
-        session(for_steps(std::move(deps.database), opts.step_timeout), deps.log, deps.metrics),
+        session(deps.executor, std::move(deps.database), opts.step_timeout, deps.log, deps.metrics),
         metrics(deps.metrics),
-        pool(deps.executor, runtime::BlockingPoolOptions{"compaction", 1, 4}, deps.metrics) {}
-
-  /// Runs `job` in a transaction on the thread and session of compaction.
-  template <class T>
-  Async<T> on_session(std::function<T(pg::Tx&)> job) {
-    const Deadline deadline = Deadline::after(options.step_timeout);
-    std::function<Result<T>(runtime::JobContext&)> blocking =
-        [this, deadline, job = std::move(job)](runtime::JobContext& context) -> Result<T> {
-      context.on_cancel([this] { session.cancel(); });
-      std::optional<T> out;
-      const pg::BulkSession::Job in_transaction = [&out, &job](pg::BulkTx& tx) -> Result<> {
-        out.emplace(job(tx));
-        return {};
-      };
-      SENSUS_TRY_VOID(session.write_blocking(deadline, in_transaction));
-      return std::move(*out);
-    };
-    auto result = co_await pool.submit<T>(deadline, std::move(blocking));
-    co_return result;
-  }
+        retention(session, std::move(kept), deps.clock, deps.log, deps.metrics) {}
 
   Async<std::vector<Work>> backlog() {
     const Timestamp until = clock.now() - options.closed_after;
     std::function<std::vector<Work>(pg::Tx&)> job = [until](pg::Tx& tx) {
       return load_backlog(tx, until);
     };
-    auto found = co_await on_session<std::vector<Work>>(std::move(job));
+    auto found = co_await session.run<std::vector<Work>>(std::move(job));
     co_return found;
   }
 
   Async<StepResult> step(Work work) {
     std::function<StepResult(pg::Tx&)> job = [work](pg::Tx& tx) { return compact(tx, work); };
-    auto done = co_await on_session<StepResult>(std::move(job));
+    auto done = co_await session.run<StepResult>(std::move(job));
     if (done && !done->busy) {
       const double seconds = done->took.count();
       metrics.samples.inc(static_cast<double>(done->samples));
@@ -198,7 +134,7 @@ struct Compactor::Impl {
   /// run.
   Async<> end_day(std::string day, Report& report) {
     std::function<std::string(pg::Tx&)> job = [day](pg::Tx& tx) { return finish(tx, day); };
-    const auto outcome = co_await on_session<std::string>(std::move(job));
+    const auto outcome = co_await session.run<std::string>(std::move(job));
     if (!outcome && outcome.error().code != Errc::timeout) {
       co_return outcome.error();
     }
@@ -264,35 +200,6 @@ struct Compactor::Impl {
     co_return report;
   }
 
-  Async<Retained> retain() {
-    Retained done;
-    const Timestamp now = clock.now();
-    while (true) {
-      std::function<std::string(pg::Tx&)> job = [now, keep = retention](pg::Tx& tx) {
-        return drop_one(tx, now, keep);
-      };
-      const auto dropped = co_await on_session<std::string>(std::move(job));
-      if (!dropped) {
-        co_return dropped.error();
-      }
-      if (dropped->empty()) {
-        break;
-      }
-      ++done.partitions_dropped;
-      metrics.dropped.inc();
-      log.info("dropped a partition that is past its retention", {{"partition", *dropped}});
-    }
-    std::function<std::int64_t(pg::Tx&)> job = [before = now - retention.raw](pg::Tx& tx) {
-      return drain_default(tx, before);
-    };
-    const auto strays = co_await on_session<std::int64_t>(std::move(job));
-    if (!strays) {
-      co_return strays.error();
-    }
-    done.stray_rows_deleted = *strays;
-    co_return done;
-  }
-
   runtime::Task loop() {
     while (true) {
       const Result<> slept = co_await runtime::sleep(options.interval);
@@ -305,7 +212,7 @@ struct Compactor::Impl {
           co_return;
         }
       }
-      const auto retained = co_await retain();
+      const auto retained = co_await retention.apply();
       if (!retained) {
         if (retained.error().code == Errc::cancelled) {
           co_return;
@@ -340,16 +247,15 @@ struct Compactor::Impl {
   }
 
   CompactionOptions options;
-  RetentionOptions retention;
   const Clock& clock;
   telemetry::Log log;
-  pg::BulkSession session;
+  UpkeepSession session;
   Instruments metrics;
-  runtime::BlockingPool pool;
+  Retention retention;
 };
 
 Compactor::Compactor(Deps deps, CompactionOptions options, RetentionOptions retention)
-    : impl_(std::make_shared<Impl>(std::move(deps), options, retention)) {}
+    : impl_(std::make_shared<Impl>(std::move(deps), options, std::move(retention))) {}
 Compactor::~Compactor() { stop_blocking(); }
 
 Async<Compactor::Report> Compactor::run_once() {
@@ -360,7 +266,7 @@ Async<Compactor::Report> Compactor::run_once() {
 
 Async<Compactor::Retained> Compactor::apply_retention() {
   const std::shared_ptr<Impl> impl = impl_;
-  auto retained = co_await impl->retain();
+  auto retained = co_await impl->retention.apply();
   co_return retained;
 }
 
@@ -370,8 +276,7 @@ runtime::Task Compactor::run() {
 }
 
 void Compactor::stop_blocking() {
-  impl_->session.cancel();
-  impl_->pool.stop_blocking();
+  impl_->session.stop_blocking();
 }
 
 }  // namespace sensus::storage

@@ -33,7 +33,14 @@ constexpr std::string_view kDeletePublished =
 constexpr std::string_view kMarkPublished =
     "update sensus.outbox o set published_at = now(), stream_id = p.stream_id "
     "from unnest($1::bigint[], $2::text[]) p(id, stream_id) where o.id = p.id and o.published_at "
-    "is null";
+    "is null and o.stream_id is distinct from p.stream_id";
+
+// A consumer may be quicker than the relay's mark. An unpublished row with a stream_id says: that
+// entry is dealt with already, so a mark that comes late must not count.
+constexpr std::string_view kDefer =
+    "update sensus.outbox set published_at = null, stream_id = $2, next_at = now() + "
+    "make_interval(secs => $3::float8 / 1000) "
+    "where id = $1::bigint and (published_at is null or stream_id = $2)";
 
 constexpr std::string_view kRelease =
     "update sensus.outbox set next_at = now() + make_interval(secs => $2::float8 / 1000) "
@@ -133,6 +140,18 @@ class PgOutbox final : public Outbox {
     };
     auto released = co_await database_.transact<void>(deadline, Access::read_write, std::move(job));
     co_return released;
+  }
+
+  runtime::Async<> defer(Deadline deadline, EventId id, std::string stream_id,
+                         std::chrono::milliseconds rest) override {
+    std::function<Result<>(Tx&)> job = [id, stream_id = std::move(stream_id),
+                                        rest](Tx& tx) -> Result<> {
+      plan_for_a_queue(tx);
+      (void)tx.exec(kDefer, Params().integer(id).text(stream_id).integer(rest.count()));
+      return {};
+    };
+    auto deferred = co_await database_.transact<void>(deadline, Access::read_write, std::move(job));
+    co_return deferred;
   }
 
   runtime::Async<std::vector<Published>> unfinished(Deadline deadline,

@@ -17,10 +17,15 @@ inline constexpr std::int32_t kBuckets = 64;
 /// headers.
 inline constexpr std::size_t kSamplesPerRow = 1024;
 
-/// Rows of sample_batches, in the column order of kCopySamples, for samples whose series are all
-/// known (positive): sorted by bucket and UTC day, a row for each, of two samples of a series and
-/// time the later one only. Pure.
-[[nodiscard]] pg::CopyBuffer encode_samples(TenantId tenant, const std::vector<SampleRow>& samples);
+struct EncodedSamples {
+  pg::CopyBuffer rows;
+  std::size_t stored = 0;  ///< Samples that came, but for those without a series.
+};
+/// Rows of sample_batches, in the column order of kCopySamples: sorted by bucket and UTC day, a row for each, of two samples of a
+/// series and time the later one only. `fresh` holds the ids that negative references mean; samples whose id there is 0 are left
+/// out. Throws std::logic_error on a reference to nothing. Pure.
+[[nodiscard]] EncodedSamples encode_samples(TenantId tenant, const std::vector<SampleRow>& samples,
+                                            const std::vector<SeriesId>& fresh = {});
 inline constexpr std::string_view kCopySamples =
     "copy sensus.sample_batches (tenant_id, bucket, t_min, t_max, series_id, ts, value) from stdin "
     "(format binary)";

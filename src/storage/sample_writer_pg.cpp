@@ -6,9 +6,8 @@
 #include "storage/sql_internal.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
-#include <stdexcept>
-#include <unordered_map>
 
 namespace sensus::storage {
 namespace {
@@ -19,28 +18,25 @@ using pg::Rows;
 
 constexpr std::string_view kCopyOutbox =
     "copy sensus.outbox (tenant_id, topic, type, payload) from stdin (format binary)";
+// The statements of the rule that ingest::SeriesCache states: a row that is old enough to be removed is taken by updating it only.
 constexpr std::string_view kFindSeries =
-    "select id, fingerprint from sensus.series where tenant_id = $1::int and fingerprint = "
-    "any($2::bytea[])";
+    "select id, fingerprint, greatest(extract(epoch from now() - last_seen), 0)::int from sensus.series "
+    "where tenant_id = $1::int and fingerprint = any($2::bytea[]) and last_seen > now() - interval '20 minutes'";
+static_assert(kSeenFresh == std::chrono::minutes{20});
+constexpr std::string_view kReviveSeries =
+    "update sensus.series s set last_seen = now() from (select o.id from sensus.series o where o.tenant_id = $1::int and "
+    "o.fingerprint = any($2::bytea[]) order by o.id for no key update) n "
+    "where s.tenant_id = $1::int and s.id = n.id returning s.id, s.fingerprint, 0";
 constexpr std::string_view kInsertSeries =
     "insert into sensus.series (tenant_id, fingerprint, metric_name, labels) select $1::int, "
     "n.fingerprint, n.name, n.labels::jsonb "
     "from unnest($2::bytea[], $3::text[], $4::text[]) n(fingerprint, name, labels) on conflict "
-    "(tenant_id, fingerprint) do nothing "
-    "returning id, fingerprint";
+    "(tenant_id, fingerprint) do update set last_seen = now() "
+    "returning id, fingerprint, 0";
 constexpr std::string_view kTouchSeries =
-    "update sensus.series s set last_seen = n.seen from (select o.id, u.seen from "
-    "unnest($2::int[], $3::timestamptz[]) u(id, seen) "
-    "join sensus.series o on o.tenant_id = $1::int and o.id = u.id order by o.id for no key update "
-    "of o) n "
-    "where s.tenant_id = $1::int and s.id = n.id and s.last_seen < n.seen";
-
-/// series.last_seen is kept up in steps: a write for each sample would cost more than the samples
-/// do.
-constexpr std::chrono::minutes kTouchStep{10};
-constexpr std::size_t kTouchesMax = 5000;  ///< A flush; the rest goes with the next ones.
-constexpr std::size_t kTouchedMax =
-    1'000'000;  ///< Series remembered; then all is forgotten and written once more.
+    "update sensus.series s set last_seen = now() from (select o.id from sensus.series o "
+    "where o.tenant_id = $1::int and o.id = any($2::int[]) order by o.id for no key update) n "
+    "where s.tenant_id = $1::int and s.id = n.id returning s.id";
 
 struct WriterMetrics {
   explicit WriterMetrics(telemetry::Metrics& m)
@@ -55,98 +51,80 @@ struct WriterMetrics {
   telemetry::Counter rows;
 };
 
-/// Finds and creates the series of one flush. New ones are inserted in the order of their
+/// Finds, revives and creates the series of one flush. New ones are inserted in the order of their
 /// fingerprints, so that two writers that meet the same new series wait for each other in one
 /// direction only.
 class SeriesResolver {
  public:
-  SeriesResolver(BulkTx& tx, TenantId tenant, const std::vector<std::string>& keys)
-      : tx_(tx), tenant_(tenant), keys_(keys) {
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      open_.emplace(model::hash_series_key(keys[i]), i);
+  SeriesResolver(BulkTx& tx, const SampleFlush& flush) : tx_(tx), flush_(flush) {
+    for (std::size_t i = 0; i < flush.new_series.size(); ++i) {
+      open_.emplace(model::hash_series_key(flush.new_series[i]), i);
     }
-    ids_.resize(keys.size());
+    result_.new_series.resize(flush.new_series.size());
+    result_.unseen_s.resize(flush.new_series.size());
   }
 
-  Result<std::vector<SeriesId>> run() {
-    find();
+  Result<FlushResult> run() {
+    take(tx_.exec(kFindSeries, open_params()));
     if (!open_.empty()) {
+      take(tx_.exec(kReviveSeries, open_params()));
+    }
+    if (!open_.empty() && flush_.create_max > 0) {
       SENSUS_TRY_VOID(insert());
     }
-    if (!open_.empty()) {
-      find();  // Somebody else created them meanwhile.
-    }
-    if (!open_.empty()) {
-      return make_error(Errc::internal, "series can neither be found nor created");
-    }
-    return ids_;
+    return std::move(result_);
   }
-  [[nodiscard]] std::size_t created() const { return created_; }
 
  private:
-  std::vector<std::vector<std::uint8_t>> open_fingerprints() const {
+  [[nodiscard]] Params open_params() const {
     std::vector<std::vector<std::uint8_t>> fingerprints;
     for (const auto& [hash, index] : open_) {
       fingerprints.push_back(to_bytes(hash));
     }
-    return fingerprints;
+    return Params().integer(flush_.tenant).byteas(fingerprints);
   }
 
-  void take(const Rows& rows) {
+  std::size_t take(const Rows& rows) {
+    std::size_t taken = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto found = open_.find(read_hash(rows, i, 1));
       if (found != open_.end()) {
-        ids_[found->second] = static_cast<SeriesId>(rows.integer(i, 0));
+        result_.new_series[found->second] = static_cast<SeriesId>(rows.integer(i, 0));
+        result_.unseen_s[found->second] = static_cast<std::uint32_t>(rows.integer(i, 2));
         open_.erase(found);
+        ++taken;
       }
     }
-  }
-
-  void find() {
-    take(tx_.exec(kFindSeries, Params().integer(tenant_).byteas(open_fingerprints())));
+    return taken;
   }
 
   Result<> insert() {
+    // What is over the limit stays without an id.
+    while (open_.size() > flush_.create_max) {
+      open_.erase(std::prev(open_.end()));
+    }
     std::vector<std::string> names;
     std::vector<std::string> labels;
     for (const auto& [hash, index] : open_) {
-      const auto name = model::decode_series_key(keys_[index]);
+      const auto name = model::decode_series_key(flush_.new_series[index]);
       if (!name) {
         return make_error(Errc::internal, "a series key cannot be read");
       }
       names.push_back(name->metric_name);
       labels.push_back(codec::render_labels(name->labels));
     }
-    const Rows rows =
-        tx_.exec(kInsertSeries,
-                 Params().integer(tenant_).byteas(open_fingerprints()).texts(names).texts(labels));
-    created_ += rows.size();
-    take(rows);
+    result_.created = take(tx_.exec(kInsertSeries, open_params().texts(names).texts(labels)));
+    if (!open_.empty()) {
+      return make_error(Errc::internal, "series can neither be found nor created");
+    }
     return {};
   }
 
   BulkTx& tx_;
-  TenantId tenant_;
-  const std::vector<std::string>& keys_;
+  const SampleFlush& flush_;
   std::map<model::LabelsHash, std::size_t> open_;  ///< Without an id yet; sorted by fingerprint.
-  std::vector<SeriesId> ids_;
-  std::size_t created_ = 0;
+  FlushResult result_;
 };
-
-std::vector<SampleRow> with_ids(const std::vector<SampleRow>& rows,
-                                const std::vector<SeriesId>& fresh) {
-  std::vector<SampleRow> resolved = rows;
-  for (SampleRow& row : resolved) {
-    if (row.series < 0) {
-      const auto index = static_cast<std::size_t>(-(row.series + 1));
-      row.series = index < fresh.size() ? fresh[index] : 0;
-    }
-    if (row.series <= 0) {
-      throw std::logic_error("a sample refers to no series");
-    }
-  }
-  return resolved;
-}
 
 pg::CopyBuffer encode_events(TenantId tenant, const std::vector<model::NewEvent>& events) {
   pg::CopyBuffer out;
@@ -167,77 +145,56 @@ class PgSampleWriter final : public SampleWriter {
 
   Result<FlushResult> write_blocking(Deadline deadline, const SampleFlush& flush) override {
     FlushResult result;
-    std::size_t created = 0;
     std::size_t rows = 0;
+    std::size_t stored = 0;
     const pg::BulkSession::Job job = [&](BulkTx& tx) -> Result<> {
-      created = 0;
+      result = {};
       if (!flush.new_series.empty()) {
-        SeriesResolver resolver(tx, flush.tenant, flush.new_series);
-        SENSUS_TRY(result.new_series, resolver.run());
-        created = resolver.created();
+        SENSUS_TRY(result, SeriesResolver(tx, flush).run());
       }
-      pg::CopyBuffer samples =
-          encode_samples(flush.tenant, with_ids(flush.rows, result.new_series));
-      rows = samples.rows();
-      tx.copy(kCopySamples, std::move(samples));
+      EncodedSamples samples = encode_samples(flush.tenant, flush.rows, result.new_series);
+      rows = samples.rows.rows();
+      stored = samples.stored;
+      tx.copy(kCopySamples, std::move(samples.rows));
       tx.copy(kCopyOutbox, encode_events(flush.tenant, flush.events));
       return {};
     };
     SENSUS_TRY_VOID(session_.write_blocking(deadline, job));
-    metrics_.samples.inc(static_cast<double>(flush.rows.size()));
+    metrics_.samples.inc(static_cast<double>(stored));
     metrics_.commits.inc();
-    metrics_.series_created.inc(static_cast<double>(created));
+    metrics_.series_created.inc(static_cast<double>(result.created));
     metrics_.rows.inc(static_cast<double>(rows));
-    touch_series(deadline, flush);
+    result.touched = touch_series(deadline, flush);
     return result;
   }
 
   void cancel() override { session_.cancel(); }
 
  private:
-  /// Best effort after the commit: a failure shows in the metrics of pg and is made good by the
-  /// next step.
-  void touch_series(Deadline deadline, const SampleFlush& flush) {
-    std::unordered_map<SeriesId, Timestamp> newest;
-    for (const SampleRow& row : flush.rows) {
-      if (row.series <= 0) {
-        continue;  // Its row says now().
-      }
-      const auto step = row.time.time_since_epoch() / kTouchStep;
-      const auto known = touched_.find(row.series);
-      if ((known == touched_.end() || known->second < step) &&
-          (newest.size() < kTouchesMax || newest.contains(row.series))) {
-        Timestamp& seen = newest.try_emplace(row.series, row.time).first->second;
-        seen = std::max(seen, row.time);
-      }
-    }
-    if (newest.empty()) {
-      return;
-    }
-    std::vector<std::int64_t> ids;
-    std::vector<Timestamp> times;
-    for (const auto& [id, time] : newest) {
-      ids.push_back(id);
-      times.push_back(time);
+  /// Best effort after the commit: a failure shows in the metrics of pg, and the caller comes again.
+  std::optional<std::vector<SeriesId>> touch_series(Deadline deadline, const SampleFlush& flush) {
+    std::vector<SeriesId> there;
+    if (flush.touch.empty()) {
+      return there;
     }
     const pg::BulkSession::Job job = [&](BulkTx& tx) -> Result<> {
-      (void)tx.exec(kTouchSeries, Params().integer(flush.tenant).integers(ids).times(times));
+      there.clear();
+      const std::vector<std::int64_t> ids(flush.touch.begin(), flush.touch.end());
+      const Rows rows = tx.exec(kTouchSeries, Params().integer(flush.tenant).integers(ids));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        there.push_back(static_cast<SeriesId>(rows.integer(i, 0)));
+      }
       return {};
     };
     if (!session_.write_blocking(min(deadline, Deadline::after(1s)), job)) {
-      return;
+      return std::nullopt;
     }
-    if (touched_.size() > kTouchedMax) {
-      touched_.clear();
-    }
-    for (const auto& [id, time] : newest) {
-      touched_[id] = time.time_since_epoch() / kTouchStep;
-    }
+    std::ranges::sort(there);
+    return there;
   }
 
   pg::BulkSession session_;
   WriterMetrics metrics_;
-  std::unordered_map<SeriesId, std::int64_t> touched_;
 };
 
 }  // namespace

@@ -179,6 +179,9 @@ constexpr std::string_view kRecent =
     "$3::bigint";
 
 // The newest entry of each bucket's index and of each compacted day: no bucket has to be read.
+constexpr std::string_view kCountActive =
+    "select count(*) from sensus.series where tenant_id = $1::int and last_seen > now() - $2::int * "
+    "interval '1 second'";
 constexpr std::string_view kNewest =
     "select greatest((select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross "
     "join lateral (select b.t_max from sensus.sample_batches b "
@@ -372,6 +375,17 @@ class PgSampleStore final : public SampleStore {
     };
     auto newest = co_await database_.transact<Newest>(deadline, Access::read_only, std::move(job));
     co_return newest;
+  }
+
+  runtime::Async<std::size_t> count_active_series(Deadline deadline, TenantId tenant,
+                                                  std::chrono::seconds age) override {
+    std::function<Result<std::size_t>(Tx&)> job = [tenant, age](Tx& tx) -> Result<std::size_t> {
+      const Params params = Params().integer(tenant).integer(age.count());
+      return static_cast<std::size_t>(tx.exec(kCountActive, params).integer(0, 0));
+    };
+    auto count =
+        co_await database_.transact<std::size_t>(deadline, Access::read_only, std::move(job));
+    co_return count;
   }
 
  private:

@@ -25,6 +25,8 @@ struct Options {
   ByteSize queue_limit = 64_MiB;       ///< Samples waiting for the writer; beyond it requests get 503.
   std::int64_t flush_rows_max = 200'000;
   std::int64_t series_cache_max = 1'000'000;
+  std::chrono::milliseconds series_idle = std::chrono::hours{1};
+  std::int64_t active_series_max = 1'000'000;  ///< Of a tenant.
   std::chrono::milliseconds commit_timeout{5000};
   std::chrono::milliseconds analysis_step{60'000};  ///< 0 publishes every sample.
   std::chrono::milliseconds step_grace{10'000};     ///< A step closes this long after its end, or when the series moves on.
@@ -51,6 +53,8 @@ class Ingestor {
   Ingestor(const Ingestor&) = delete;
   Ingestor& operator=(const Ingestor&) = delete;
 
+  /// How many samples were stored. Fewer than the batch has: the others began new series beyond the tenant's limit of active ones, and
+  /// their sender must be told not to repeat them (400, partial success).
   [[nodiscard]] runtime::Async<std::size_t> accept(Deadline deadline, TenantId tenant, model::SampleBatch batch);
   [[nodiscard]] runtime::Async<std::vector<storage::AlertOutcome>> accept(Deadline deadline, TenantId tenant, model::AlertBatch batch);
 

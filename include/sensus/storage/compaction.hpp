@@ -1,6 +1,8 @@
 #pragma once
 
 #include "sensus/core/clock.hpp"
+#include "sensus/core/ids.hpp"
+#include "sensus/core/result.hpp"
 #include "sensus/pg/options.hpp"
 #include "sensus/runtime/async.hpp"
 #include "sensus/telemetry/log.hpp"
@@ -9,6 +11,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace sensus::config {
 class Section;
@@ -24,10 +30,23 @@ struct CompactionOptions {
 };
 void describe(config::Section& section, CompactionOptions& options);
 
+/// What a tenant keeps for another time than the others.
+struct TenantRetention {
+  TenantId tenant = 0;
+  std::optional<std::chrono::milliseconds> raw;
+  std::optional<std::chrono::milliseconds> rollup_5m;
+  std::optional<std::chrono::milliseconds> rollup_1h;
+};
+/// Reads "7 raw=14d rollup_5m=90d rollup_1h=365d", any of the three.
+[[nodiscard]] Result<TenantRetention> parse_tenant_retention(std::string_view text);
+
 struct RetentionOptions {
   std::chrono::milliseconds raw{30LL * 24 * 3'600'000};
   std::chrono::milliseconds rollup_5m{180LL * 24 * 3'600'000};
   std::chrono::milliseconds rollup_1h{730LL * 24 * 3'600'000};
+  std::chrono::milliseconds quarantine{90LL * 24 * 3'600'000};
+  std::chrono::milliseconds dead_letters{90LL * 24 * 3'600'000};
+  std::vector<std::string> tenants{};  ///< Each as parse_tenant_retention reads it; a tenant once.
 };
 void describe(config::Section& section, RetentionOptions& options);
 
@@ -61,9 +80,12 @@ class Compactor {
   [[nodiscard]] runtime::Async<Report> run_once();
   struct Retained {
     std::int64_t partitions_dropped = 0;
-    std::int64_t stray_rows_deleted = 0;  ///< Of the default partition.
+    std::int64_t tenant_rows_deleted = 0;  ///< Of tenants that keep for a shorter time than others.
+    std::int64_t stray_rows_deleted = 0;   ///< Of the default partition.
+    std::int64_t quarantine_deleted = 0;
+    std::int64_t dead_letters_deleted = 0;
   };
-  /// Drops every partition that is past its retention and drains the default partition.
+  /// Deletes all that is past its retention and drains the default partition.
   [[nodiscard]] runtime::Async<Retained> apply_retention();
   /// Both every interval, resting after each step as long as it took, until cancelled.
   [[nodiscard]] runtime::Task run();

@@ -24,9 +24,13 @@ class Outbox {
     model::Topic topic = model::Topic::events;
     std::string stream_id;  ///< Redis entry id.
   };
+  /// Entries that were deferred already are left as they are.
   [[nodiscard]] virtual runtime::Async<> mark_published(Deadline deadline, std::vector<Published> rows) = 0;
   /// Gives claimed rows back, to be claimed again after `retry_after`.
   [[nodiscard]] virtual runtime::Async<> release(Deadline deadline, std::vector<EventId> ids, std::chrono::milliseconds retry_after) = 0;
+  /// From the consumer of entry `stream_id`, which acknowledges it next: the row is to be published again after `rest`. Holds whichever comes
+  /// first, this or the relay's mark of that entry; a row that was published as another entry meanwhile is left to that one.
+  [[nodiscard]] virtual runtime::Async<> defer(Deadline deadline, EventId id, std::string stream_id, std::chrono::milliseconds rest) = 0;
   /// Published longer than `older_than` ago and not finished, oldest first: what the reconciler checks.
   [[nodiscard]] virtual runtime::Async<std::vector<Published>> unfinished(Deadline deadline, std::chrono::milliseconds older_than, std::size_t limit) = 0;
   /// Makes rows unpublished again. Returns how many.

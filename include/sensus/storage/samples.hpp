@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,11 +29,25 @@ struct SampleFlush {
   std::vector<std::string> new_series;  ///< Canonical keys (model::encode_series_key), unique.
   std::vector<SampleRow> rows;
   std::vector<model::NewEvent> events;
+  /// How many of new_series may be created; those that exist are found whatever this says.
+  std::size_t create_max = std::numeric_limits<std::size_t>::max();
+  std::vector<SeriesId> touch;  ///< Series in use whose last_seen shall become now().
 };
 
 struct FlushResult {
-  std::vector<SeriesId> new_series;  ///< Ids, in the order of SampleFlush::new_series.
+  /// Ids, in the order of SampleFlush::new_series; 0 = not created because of create_max, and its rows were not stored.
+  std::vector<SeriesId> new_series;
+  /// How old last_seen was found, in seconds; in the order of new_series, or empty for none.
+  std::vector<std::uint32_t> unseen_s;
+  std::size_t created = 0;
+  /// Those of SampleFlush::touch that exist, sorted. nullopt: the touch failed, which is no failure of the flush.
+  std::optional<std::vector<SeriesId>> touched = std::vector<SeriesId>{};
 };
+
+/// `last_seen` of a series is when its samples last arrived, to within some fifteen minutes. Rows that a flush names as new
+/// have it younger than kSeenFresh after the flush, or were younger when they were read; ingest::SeriesCache relies on that, and
+/// whoever removes series relies on the rule written there: only rows with last_seen older than 25 hours.
+inline constexpr std::chrono::minutes kSeenFresh{20};
 
 /// The one writer of samples: COPY BINARY through libpq on its own session, opened lazily and reopened after a loss.
 /// **Threading**: one thread, the ingest writer's. **Errors**: as pg::Database; after an error nothing was committed, except in_doubt.
@@ -106,6 +121,8 @@ class SampleStore {
                                                                              std::size_t limit) = 0;
   /// Time of the newest stored sample.
   [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) = 0;
+  /// Series whose samples last arrived within `age`. Reads the whole table of series.
+  [[nodiscard]] virtual runtime::Async<std::size_t> count_active_series(Deadline deadline, TenantId tenant, std::chrono::seconds age) = 0;
 };
 [[nodiscard]] std::unique_ptr<SampleStore> make_sample_store(pg::Database& database);
 

@@ -47,9 +47,10 @@ as $$
   where cardinality(us) > 1
 $$;
 
--- One window of six hours of one bucket. `sorting`: more samples than a hash table should hold, so they are sorted, on disk if need be.
+-- The windows of six hours from span_start to span_end, of one bucket and day. `sorting`: more samples than a hash table should hold, so
+-- they are sorted, on disk if need be.
 -- The planner knows nothing of what arrays hold, so what it should not try is switched off.
-create function compact_window(day date, tenant int, bucket smallint, window_start timestamptz, sorting boolean)
+create function compact_span(day date, tenant int, bucket smallint, span_start timestamptz, span_end timestamptz, sorting boolean)
 returns table (samples bigint, newest timestamptz)
 language plpgsql volatile security definer set search_path = sensus, pg_temp set work_mem = '64MB' set jit = off set enable_sort = off
   set enable_hashjoin = off set enable_mergejoin = off set enable_memoize = off set enable_hashagg = on
@@ -59,31 +60,33 @@ begin
   return query execute format($q$
     with gathered as materialized (
       -- A series' samples with the rank of their batch row: of equal times the later written wins.
-      select x.s, array_agg(x.us) as us, array_agg(x.v) as vs, array_agg(x.r) as ranks
+      select x.s, x.us / 21600000000 as w, array_agg(x.us %% 21600000000) as us, array_agg(x.v) as vs, array_agg(x.r) as ranks
       from (select y.s, y.v, y.r, (date_part('epoch', y.t - $3) * 1e6)::bigint as us
             from (select b.r, unnest(b.series_id) as s, unnest(b.ts) as t, unnest(b.value) as v
                   from (select row_number() over (order by c.written_at, c.t_min) as r, c.series_id, c.ts, c.value
                         from sensus.%1$I c where c.tenant_id = $1 and c.bucket = $2 and c.t_min < $4 and c.t_max >= $3) b
                   offset 0) y
             where y.t >= $3 and y.t < $4 %5$s) x
-      group by x.s
+      group by 1, 2
     ), merged as materialized (
       -- Late samples: with those of the chunk that is there, which they win over.
-      select g.s, o.vs is not null as late, g.us || o.us as us, g.vs || o.vs as vs,
+      select g.s, $3 + g.w * interval '6 hours' as w, o.vs is not null as late, g.us || o.us as us, g.vs || o.vs as vs,
              g.ranks || array_fill(0::bigint, array[coalesce(cardinality(o.vs), 0)]) as ranks
       from gathered g
       left join lateral (
         select c.value as vs,
-               array(select (date_part('epoch', c.t_min - $3) * 1e6)::bigint + (d.n - 1) * c.step_us + d.us
+               array(select (date_part('epoch', c.t_min - $3) * 1e6)::bigint %% 21600000000 + (d.n - 1) * c.step_us + d.us
                      from unnest(c.drift_us) with ordinality d(us, n) order by d.n) as us
-        from sensus.%2$I c where c.tenant_id = $1 and c.series_id = g.s and c.t_min >= $3 and c.t_min < $4 offset 0
+        from sensus.%2$I c where c.tenant_id = $1 and c.series_id = g.s
+          and c.t_min >= $3 + g.w * interval '6 hours' and c.t_min < $3 + (g.w + 1) * interval '6 hours' offset 0
       ) o on true
     ), replaced as (
       delete from sensus.%2$I c where c.tenant_id = $1 and c.t_min >= $3 and c.t_min < $4
         and c.series_id = any(array(select m.s from merged m where m.late))
+        and (c.series_id, date_bin(interval '6 hours', c.t_min, $3)) in (select m.s, m.w from merged m where m.late)
       returning 1
     ), packed as materialized (
-      select m.s, p.us, p.vs
+      select m.s, m.w, p.us, p.vs
       from (select n.*, coalesce((select min(d.us) > 0 from (select unnest(n.us[2:]) - unnest(n.us[:cardinality(n.us) - 1]) as us) d),
                                  true) as ascending
             from merged n offset 0) m
@@ -93,25 +96,25 @@ begin
         select o.ordered_us, o.ordered_vs from sensus.order_samples(m.us, m.vs, m.ranks) o where not m.ascending
       ) p
     ), made as materialized (
-      select p.s, p.us, p.vs, g.step_us, r.*
+      select p.s, p.w, p.us, p.vs, g.step_us, r.*
       from packed p
       cross join lateral (select sensus.usual_step(p.us) as step_us offset 0) g
       cross join lateral sensus.roll_up_5m(p.us, p.vs) r
     ), rolled_5m as (
       insert into sensus.%3$I as r (tenant_id, series_id, t_min, slot, lowest, highest, total, samples, newest)
-      select $1, m.s, $3, m.slot, m.lowest, m.highest, m.total, m.samples, m.newest from made m where m.slot is not null
+      select $1, m.s, m.w, m.slot, m.lowest, m.highest, m.total, m.samples, m.newest from made m where m.slot is not null
       on conflict (tenant_id, series_id, t_min) do update set slot = excluded.slot, lowest = excluded.lowest,
         highest = excluded.highest, total = excluded.total, samples = excluded.samples, newest = excluded.newest
     ), rolled_1h as (
       insert into sensus.%4$I as r (tenant_id, series_id, t_min, slot, lowest, highest, total, samples, newest)
-      select $1, m.s, $3, h.*
+      select $1, m.s, m.w, h.*
       from made m cross join lateral sensus.roll_up_1h(m.slot, m.lowest, m.highest, m.total, m.samples, m.newest) h
       where m.slot is not null
       on conflict (tenant_id, series_id, t_min) do update set slot = excluded.slot, lowest = excluded.lowest,
         highest = excluded.highest, total = excluded.total, samples = excluded.samples, newest = excluded.newest
     ), written as (
       insert into sensus.%2$I (tenant_id, series_id, t_min, t_max, step_us, drift_us, value)
-      select $1, m.s, $3 + m.us[1] * interval '1 microsecond', $3 + m.us[cardinality(m.us)] * interval '1 microsecond', m.step_us,
+      select $1, m.s, m.w + m.us[1] * interval '1 microsecond', m.w + m.us[cardinality(m.us)] * interval '1 microsecond', m.step_us,
              array(select x.us - x.n * m.step_us - m.us[1]
                    from (select unnest(m.us) as us, generate_series(0, cardinality(m.us)::bigint - 1) as n) x), m.vs
       from made m where (select count(*) from replaced) >= 0  -- After the chunks that they replace are gone.
@@ -121,22 +124,23 @@ begin
   $q$, 'sample_batches_' || to_char(day, 'YYYYMMDD'), 'sample_chunks_' || to_char(day, 'YYYYMMDD'),
        'rollups_5m_' || to_char(day, 'YYYYMM'), 'rollups_1h_' || to_char(day, 'YYYYMM'),
        case when sorting then 'order by y.s, y.t' else '' end)
-    using tenant, bucket, window_start, window_start + interval '6 hours';
+    using tenant, bucket, span_start, span_end;
 end
 $$;
 
--- As before, a window at a time, with the partitions that it needs. Its commit need not wait for the disk: the batch rows stay until
+-- As before, with the partitions that it needs, a few samples at once and many window by window. Its commit need not wait for the disk: the batch rows stay until
 -- finish_compaction, whose truncation does wait, and with it for everything that was committed before.
 create or replace function compact_samples(day date, tenant int, bucket smallint)
 returns bigint
 language plpgsql volatile security definer set search_path = sensus, pg_temp
 as $$
 declare
-  hashed_max constant bigint := 2000000;  -- Samples of a window; about 100 MB.
+  hashed_max constant bigint := 2000000;  -- Samples at once, about 100 MB; a window has a quarter of a day, now and then more.
   batch_part text := 'sample_batches_' || to_char(day, 'YYYYMMDD');
   chunk_part text := 'sample_chunks_' || to_char(day, 'YYYYMMDD');
   day_start constant timestamptz := sample_day_start(day);
-  window_start timestamptz;
+  span constant interval := interval '6 hours';
+  whole_day boolean;
   batch_count bigint;
   waiting bigint;
   done record;
@@ -159,12 +163,13 @@ begin
   perform make_rollup_partitions(day);
   -- Counted first: rows that come from here on make the count differ, and the bucket is done again.
   execute format('select count(*) from %I where tenant_id = $1 and bucket = $2', batch_part) into batch_count using tenant, bucket;
-  for k in 0..3 loop
-    window_start := day_start + k * interval '6 hours';
-    execute format('select coalesce(sum(cardinality(series_id)), 0) from %I where tenant_id = $1 and bucket = $2 and t_min < $4 and t_max >= $3',
-                   batch_part) into waiting using tenant, bucket, window_start, window_start + interval '6 hours';
-    continue when waiting = 0;
-    select w.samples, w.newest into done from compact_window(day, tenant, bucket, window_start, waiting > hashed_max) w;
+  execute format('select coalesce(sum(cardinality(series_id)), 0) from %I where tenant_id = $1 and bucket = $2', batch_part)
+    into waiting using tenant, bucket;
+  whole_day := waiting <= hashed_max / 4;
+  for k in 0..case when whole_day then 0 else 3 end loop
+    select w.samples, w.newest into done
+    from compact_span(day, tenant, bucket, day_start + k * span, day_start + case when whole_day then 4 else k + 1 end * span,
+                      waiting > hashed_max * 2) w;
     samples := samples + done.samples;
     latest := greatest(latest, done.newest);
   end loop;

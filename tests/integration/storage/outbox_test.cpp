@@ -142,6 +142,57 @@ CORO_TEST(Outbox, RepublishedRowsAreClaimedAgain) {
   EXPECT_EQ(again->size(), 3U);
 }
 
+CORO_TEST(Outbox, ADeferredRowComesBackWhicheverOfDeferralAndMarkIsFirst) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto outbox = storage::make_outbox(s.database);
+  add_events(s, "explanations", 2);
+  auto claimed = co_await outbox->claim(soon(), 10, 60'000ms);
+  CO_ASSERT_OK(claimed);
+  CO_ASSERT_EQ(claimed->size(), 2U);
+  const auto rows = published(*claimed);
+  std::vector<storage::Outbox::Published> early(1, rows[0]);
+  std::vector<storage::Outbox::Published> late(1, rows[1]);
+  auto first = co_await outbox->mark_published(soon(), std::move(early));
+  CO_ASSERT_OK(first);
+  for (const auto& row : rows) {
+    auto deferred = co_await outbox->defer(soon(), row.id, row.stream_id, 0ms);
+    CO_ASSERT_OK(deferred);
+  }
+  auto second = co_await outbox->mark_published(soon(), std::move(late));
+  CO_ASSERT_OK(second);
+  auto again = co_await outbox->claim(soon(), 10, 60'000ms);
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(ids_of(*again), ids_of(*claimed));
+  // Published as another entry: a deferral of the first one comes too late to count.
+  std::vector<storage::Outbox::Published> other(1, {rows[0].id, rows[0].topic, "77-0"});
+  auto marked = co_await outbox->mark_published(soon(), std::move(other));
+  CO_ASSERT_OK(marked);
+  auto stale = co_await outbox->defer(soon(), rows[0].id, rows[0].stream_id, 0ms);
+  CO_ASSERT_OK(stale);
+  EXPECT_EQ(s.value("select string_agg(stream_id, ',') from outbox where published_at is not null"),
+            "77-0");
+}
+
+CORO_TEST(Outbox, ARestingRowIsNotClaimedBeforeItsTime) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto outbox = storage::make_outbox(s.database);
+  add_events(s, "explanations", 1);
+  auto claimed = co_await outbox->claim(soon(), 10, 0ms);
+  CO_ASSERT_OK(claimed);
+  CO_ASSERT_EQ(claimed->size(), 1U);
+  const auto row = published(*claimed).front();
+  auto deferred = co_await outbox->defer(soon(), row.id, row.stream_id, 60'000ms);
+  CO_ASSERT_OK(deferred);
+  auto none = co_await outbox->claim(soon(), 10, 0ms);
+  CO_ASSERT_OK(none);
+  EXPECT_TRUE(none->empty());
+  auto stats = co_await outbox->stats(soon());
+  CO_ASSERT_OK(stats);
+  EXPECT_EQ(stats->pending, 0) << "waiting for Ollama is no sign that Redis takes nothing";
+}
+
 CORO_TEST(Outbox, TwoRelaysNeverClaimTheSameRow) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor, 4);

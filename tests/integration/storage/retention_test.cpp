@@ -25,8 +25,9 @@ struct Kept {
     return today - days * kDay + std::chrono::hours(1);
   }
 
-  Result<> write(Timestamp time, double value) {
+  Result<> write(Timestamp time, double value, TenantId tenant = kDefaultTenant) {
     storage::SampleFlush flush;
+    flush.tenant = tenant;
     flush.new_series.push_back(series_key("cpu", "a"));
     flush.rows.push_back({-1, time, value});
     const auto written = writer->write_blocking(soon(), flush);
@@ -107,6 +108,73 @@ CORO_TEST(Retention, DrainsTheDefaultPartition) {
   EXPECT_EQ(retained->stray_rows_deleted, 1);
   EXPECT_EQ(k.s.value("select count(*) from sensus.sample_batches_default"), "0");
   EXPECT_EQ(k.s.value("select string_agg(metric_value::text, ' ') from sensus.metrics"), "45");
+}
+
+CORO_TEST(Retention, TenantsKeepForTimesOfTheirOwn) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  auto retention = keep(30 * kDay, 180 * kDay, 730 * kDay);
+  retention.tenants = {"2 raw=5d rollup_5m=2d", "3 raw=60d"};
+  Kept k(executor, retention);
+  for (const TenantId tenant : {1, 2, 3}) {
+    for (const int day : {39, 20, 2}) {
+      const Result<> written = k.write(k.days_ago(day), day + tenant * 100, tenant);
+      CO_ASSERT_OK(written);
+    }
+  }
+  const auto compacted = co_await k.compactor.run_once();
+  CO_ASSERT_OK(compacted);
+  EXPECT_EQ(compacted->days_emptied, 3);
+  Result<> written = k.write(k.days_ago(39) + 60s, 1, 2);  // Late, of a day that is over for its tenant and not for another.
+  CO_ASSERT_OK(written);
+  // Whole months: how many that is depends on the day of this test.
+  const std::string ended = "select count(*) from sensus.rollups_5m where tenant_id = 2 and date_trunc('month', t_min at time zone 'UTC') + "
+                            "interval '1 month' <= now() at time zone 'UTC' - interval '2 days'";
+  const std::int64_t rollups = std::stoll(k.s.value(ended));
+  EXPECT_GE(rollups, 1);
+  const auto retained = co_await k.compactor.apply_retention();
+  CO_ASSERT_OK(retained);
+  EXPECT_EQ(retained->partitions_dropped, 0) << "the longest is not over";
+  EXPECT_EQ(retained->tenant_rows_deleted, 1 + 3 + rollups) << "late sample, chunks, rollups of 5 m";
+  EXPECT_EQ(k.s.value(ended), "0");
+  const std::string kept = "select string_agg(metric_value::text, ' ' order by tenant_id, \"timestamp\") from sensus.metrics";
+  EXPECT_EQ(k.s.value(kept), "120 102 202 339 320 302");
+  EXPECT_EQ(k.s.value("select count(*) from sensus.rollups_1h where tenant_id = 2"), "3");
+
+  // What comes late for a day whose chunks are gone goes, and leaves the rollups of that day alone; others' land.
+  written = k.write(k.days_ago(20) + 60s, 7, 2);
+  CO_ASSERT_OK(written);
+  written = k.write(k.days_ago(20) + 60s, 8, 3);
+  CO_ASSERT_OK(written);
+  const auto again = co_await k.compactor.run_once();
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(again->days_emptied, 1);
+  EXPECT_EQ(k.s.value(kept), "120 102 202 339 320 8 302");
+  EXPECT_EQ(k.s.value("select string_agg(samples::text || total::text, ' ' order by tenant_id, t_min) from sensus.rollups_1h "
+                      "where tenant_id > 1"),
+            "{1}{239} {1}{220} {1}{202} {1}{339} {2}{328} {1}{302}");
+  const auto idle = co_await k.compactor.apply_retention();
+  CO_ASSERT_OK(idle);
+  EXPECT_EQ(idle->tenant_rows_deleted, 0);
+}
+
+CORO_TEST(Retention, QuarantineAndDeadLettersGoToo) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  auto retention = keep(30 * kDay, 180 * kDay, 730 * kDay);
+  retention.quarantine = 10 * kDay;
+  retention.dead_letters = 20 * kDay;
+  Kept k(executor, retention);
+  (void)k.s.db.admin(
+      "insert into sensus.quarantine (tenant_id, source, original, reason, code, received_at, last_received_at) select 1, 'alerts', "
+      "d::text::bytea, '', '', now() - interval '99 days', now() - d * interval '1 day' from unnest(array[1, 9, 11, 50]) d");
+  (void)k.s.db.admin(
+      "insert into sensus.dead_letters (tenant_id, event_id, consumer_group, topic, type, payload, deliveries, reason, event_created_at, "
+      "created_at) select 1, d, 'g', 't', 't', '', 1, '', now(), now() - d * interval '1 day' from unnest(array[11, 19, 21]) d");
+  const auto retained = co_await k.compactor.apply_retention();
+  CO_ASSERT_OK(retained);
+  EXPECT_EQ(retained->quarantine_deleted, 2);
+  EXPECT_EQ(retained->dead_letters_deleted, 1);
+  EXPECT_EQ(k.s.value("select string_agg(convert_from(original, 'UTF8'), ' ' order by id) from sensus.quarantine"), "1 9");
+  EXPECT_EQ(k.s.value("select string_agg(event_id::text, ' ' order by event_id) from sensus.dead_letters"), "11 19");
 }
 
 CORO_TEST(Retention, TheFutureIsNotDropped) {

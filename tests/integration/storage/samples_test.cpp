@@ -102,25 +102,114 @@ CORO_TEST(SampleWriter, TwoWritersOfTheSameNewSeriesAgree) {
   EXPECT_EQ(s.value("select count(*) from series"), "300");
 }
 
-CORO_TEST(SampleWriter, KeepsLastSeenOfKnownSeries) {
+CORO_TEST(SampleWriter, TouchesSeriesInUseAndTellsWhichAreThere) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);
   auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
   std::vector<model::Sample> one(1, model::Sample{kNoon, 1});
   auto created = write(*writer, series_key("cpu", "a"), one);
   CO_ASSERT_OK(created);
+  const SeriesId id = created->new_series[0];
   (void)s.db.admin("update sensus.series set last_seen = '2020-01-01'");
   storage::SampleFlush flush;
-  flush.rows.push_back({created->new_series[0], kNoon + 60s, 1});
+  flush.rows.push_back({id, kNoon + 60s, 1});
   auto written = writer->write_blocking(soon(), flush);
   CO_ASSERT_OK(written);
-  EXPECT_EQ(s.value("select last_seen from series"), "2026-11-20 12:01:00+00");
-  (void)s.db.admin("update sensus.series set last_seen = '2020-01-01'");
-  flush.rows[0].time = kNoon + 90s;
+  EXPECT_EQ(s.value("select last_seen from series"), "2020-01-01 00:00:00+00") << "not without being asked to";
+  flush.touch = {id + 1, id};
   written = writer->write_blocking(soon(), flush);
   CO_ASSERT_OK(written);
-  EXPECT_EQ(s.value("select last_seen from series"), "2020-01-01 00:00:00+00")
-      << "once a step is enough";
+  EXPECT_EQ(written->touched, std::vector<SeriesId>{id});
+  EXPECT_EQ(s.value("select now() - last_seen < interval '1 minute' from series"), "t");
+}
+
+CORO_TEST(SampleWriter, NamesSeriesByTheRuleOfRemoval) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  std::vector<model::Sample> one(1, model::Sample{kNoon, 1});
+  auto created = write(*writer, series_key("cpu", "a"), one);
+  CO_ASSERT_OK(created);
+  EXPECT_EQ(created->created, 1U);
+  EXPECT_EQ(created->unseen_s, std::vector<std::uint32_t>{0});
+  (void)s.db.admin("update sensus.series set last_seen = now() - interval '15 minutes'");
+  auto fresh = write(*writer, series_key("cpu", "a"), one);
+  CO_ASSERT_OK(fresh);
+  EXPECT_EQ(fresh->new_series, created->new_series);
+  CO_ASSERT_EQ(fresh->unseen_s.size(), 1U);
+  EXPECT_NEAR(fresh->unseen_s[0], 900, 60);
+  EXPECT_EQ(s.value("select now() - last_seen > interval '14 minutes' from series"), "t") << "read only";
+  (void)s.db.admin("update sensus.series set last_seen = now() - interval '2 days'");
+  auto old = write(*writer, series_key("cpu", "a"), one);
+  CO_ASSERT_OK(old);
+  EXPECT_EQ(old->new_series, created->new_series);
+  EXPECT_EQ(old->unseen_s, std::vector<std::uint32_t>{0}) << "made fresh in the transaction of its samples";
+  EXPECT_EQ(old->created, 0U);
+  EXPECT_EQ(s.value("select now() - last_seen < interval '1 minute' from series"), "t");
+}
+
+CORO_TEST(SampleWriter, ARemovalAndAWriteOfAnOldSeriesNeverLeaveSamplesWithoutASeries) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  std::vector<model::Sample> one(1, model::Sample{kNoon, 1});
+  for (int round = 0; round < 30; ++round) {
+    CO_ASSERT_OK(write(*writer, series_key("cpu", std::to_string(round)), one));
+    (void)s.db.admin("update sensus.series set last_seen = now() - interval '2 days'");
+    (void)s.db.admin("delete from sensus.sample_batches");
+    std::thread remover([&] {
+      (void)s.db.admin("delete from sensus.series where last_seen < now() - interval '25 hours'");
+    });
+    const auto written = write(*writer, series_key("cpu", std::to_string(round)), one);
+    remover.join();
+    CO_ASSERT_OK(written);
+    CO_ASSERT_EQ(s.value("select count(*) from sample_batches b, unnest(b.series_id) u(id) "
+                         "where not exists (select from series r where r.id = u.id)"),
+                 "0");
+  }
+}
+
+CORO_TEST(SampleWriter, CreatesNoMoreSeriesThanItMay) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  std::vector<model::Sample> one(1, model::Sample{kNoon, 1});
+  CO_ASSERT_OK(write(*writer, series_key("cpu", "known"), one));
+  (void)s.db.admin("update sensus.series set last_seen = now() - interval '2 days'");
+  storage::SampleFlush flush;
+  flush.new_series = {series_key("cpu", "a"), series_key("cpu", "known"), series_key("cpu", "b"), series_key("cpu", "c")};
+  for (std::int32_t i = 1; i <= 4; ++i) {
+    flush.rows.push_back({-i, kNoon + 1s, 1.0 * i});
+  }
+  flush.create_max = 0;
+  auto none = writer->write_blocking(soon(), flush);
+  CO_ASSERT_OK(none);
+  EXPECT_GT(none->new_series[1], 0);
+  EXPECT_EQ(std::ranges::count(none->new_series, 0), 3);
+  EXPECT_EQ(s.value("select count(*) from series"), "1");
+  EXPECT_EQ(s.value("select sum(cardinality(value)) from sample_batches"), "2") << "rows of refused series are left out";
+  flush.create_max = 2;
+  auto two = writer->write_blocking(soon(), flush);
+  CO_ASSERT_OK(two);
+  EXPECT_EQ(two->created, 2U);
+  EXPECT_EQ(std::ranges::count(two->new_series, 0), 1);
+  EXPECT_EQ(s.value("select count(*) from series"), "3");
+}
+
+CORO_TEST(SampleStore, CountsSeriesThatAreActive) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  std::vector<model::Sample> one(1, model::Sample{kNoon, 1});
+  for (int i = 0; i < 3; ++i) {
+    CO_ASSERT_OK(write(*writer, series_key("cpu", std::to_string(i)), one));
+  }
+  (void)s.db.admin("update sensus.series set last_seen = now() - interval '50 minutes' where labels ->> 'instance' = '0'");
+  (void)s.db.admin("update sensus.series set last_seen = now() - interval '70 minutes' where labels ->> 'instance' = '1'");
+  const auto store = storage::make_sample_store(s.database);
+  const auto active = co_await store->count_active_series(soon(), kDefaultTenant, 3600s);
+  CO_ASSERT_OK(active);
+  EXPECT_EQ(*active, 2U);
 }
 
 CORO_TEST(SampleWriter, ARefusedFlushLeavesNothing) {

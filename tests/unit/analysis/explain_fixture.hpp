@@ -128,32 +128,32 @@ class FakeAnalyses final : public storage::AnalysisStore {
 class FakeOutbox final : public storage::Outbox {
  public:
   std::vector<EventId> finished;
-  std::vector<EventId> republished;
-  std::vector<std::pair<EventId, std::chrono::milliseconds>> released;
+  struct Deferred {
+    EventId id;
+    std::string stream_id;
+    std::chrono::milliseconds rest;
+  };
+  std::vector<Deferred> deferred;
   std::deque<Error> failures;
 
   runtime::Async<std::vector<model::Event>> claim(Deadline, std::size_t, std::chrono::milliseconds) override {
     co_return std::vector<model::Event>{};
   }
   runtime::Async<> mark_published(Deadline, std::vector<Published>) override { co_return Result<>{}; }
-  runtime::Async<> release(Deadline, std::vector<EventId> ids, std::chrono::milliseconds retry_after) override {
-    for (const EventId id : ids) {
-      released.emplace_back(id, retry_after);
-    }
-    co_return Result<>{};
-  }
-  runtime::Async<std::vector<Published>> unfinished(Deadline, std::chrono::milliseconds, std::size_t) override {
-    co_return std::vector<Published>{};
-  }
-  runtime::Async<std::size_t> republish(Deadline, std::vector<EventId> ids) override {
+  runtime::Async<> release(Deadline, std::vector<EventId>, std::chrono::milliseconds) override { co_return Result<>{}; }
+  runtime::Async<> defer(Deadline, EventId id, std::string stream_id, std::chrono::milliseconds rest) override {
     if (!failures.empty()) {
       Error failure = failures.front();
       failures.pop_front();
       co_return failure;
     }
-    republished.insert(republished.end(), ids.begin(), ids.end());
-    co_return ids.size();
+    deferred.push_back({id, std::move(stream_id), rest});
+    co_return Result<>{};
   }
+  runtime::Async<std::vector<Published>> unfinished(Deadline, std::chrono::milliseconds, std::size_t) override {
+    co_return std::vector<Published>{};
+  }
+  runtime::Async<std::size_t> republish(Deadline, std::vector<EventId> ids) override { co_return ids.size(); }
   runtime::Async<std::size_t> republish_topic(Deadline, model::Topic) override { co_return std::size_t{0}; }
   runtime::Async<> finish(Deadline, std::vector<EventId> ids) override {
     if (!failures.empty()) {

@@ -60,9 +60,10 @@ CORO_TEST_F(ExplainRequests, AnOutageSendsTheRequestBackToTheOutbox) {
   Result<Dispositions> done = co_await handle_one(request(200, 100));
   CO_ASSERT_OK(done);
   EXPECT_EQ(*done, Dispositions{Disposition::ack});
-  EXPECT_EQ(outbox.republished, std::vector<EventId>{200});
-  CO_ASSERT_EQ(outbox.released.size(), 1u);
-  EXPECT_EQ(outbox.released[0].second, llm_options.breaker_pause);
+  CO_ASSERT_EQ(outbox.deferred.size(), 1u);
+  EXPECT_EQ(outbox.deferred[0].id, 200);
+  EXPECT_EQ(outbox.deferred[0].stream_id, request(200, 100).stream_id);
+  EXPECT_EQ(outbox.deferred[0].rest, llm_options.breaker_pause);
   EXPECT_TRUE(outbox.finished.empty());
   EXPECT_TRUE(analyses.stored.empty());
   Result<Dispositions> again = co_await handle_one(request(200, 100));
@@ -79,7 +80,8 @@ CORO_TEST_F(ExplainRequests, AnOpenBreakerDefersWithoutACall) {
   Result<Dispositions> second = co_await handle_one(request(201, 101));
   CO_ASSERT_OK(second);
   EXPECT_EQ(web.bodies.size(), 1u);
-  EXPECT_EQ(outbox.republished, (std::vector<EventId>{200, 201}));
+  CO_ASSERT_EQ(outbox.deferred.size(), 2u);
+  EXPECT_EQ(outbox.deferred[1].id, 201);
   EXPECT_EQ(requests("deferred"), 2);
 }
 

@@ -189,6 +189,7 @@ struct FakeSamples final : storage::SampleStore {
   runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, Timestamp, std::size_t) override {
     co_return std::vector<RawSample>{};
   }
+  runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {
     co_return std::optional<Timestamp>{};
   }

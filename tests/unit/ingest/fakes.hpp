@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,18 @@ class FakeDatabase {
   void fail_next(Errc code, int times = 1) {
     const std::lock_guard lock(mutex_);
     failures_.insert(failures_.end(), static_cast<std::size_t>(times), code);
+  }
+  /// Takes over what another one has, as a database that a new process finds.
+  void adopt(const FakeDatabase& other) {
+    const std::scoped_lock lock(mutex_, other.mutex_);
+    ids_ = other.ids_;
+  }
+  /// A series row is removed by hand; its key gets a new id.
+  void remove(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    removed_.insert(ids_.at(key));
+    ids_.extract(key);
+    ids_.emplace("(removed)" + key, 0);
   }
   /// While on, a write with events fails.
   void fail_events(bool on) {
@@ -91,8 +104,17 @@ class FakeDatabase {
     }
     storage::FlushResult out;
     for (const std::string& key : flush.new_series) {
-      out.new_series.push_back(ids_.try_emplace(key, static_cast<SeriesId>(ids_.size()) + 1).first->second);
+      const bool known = ids_.contains(key);
+      if (known || out.created < flush.create_max) {
+        out.new_series.push_back(ids_.try_emplace(key, static_cast<SeriesId>(ids_.size()) + 1).first->second);
+        out.created += known ? 0 : 1;
+      } else {
+        out.new_series.push_back(0);
+      }
     }
+    out.touched = flush.touch;
+    std::sort(out.touched->begin(), out.touched->end());
+    std::erase_if(*out.touched, [this](SeriesId id) { return removed_.contains(id); });
     written_.push_back(flush);
     return out;
   }
@@ -107,6 +129,7 @@ class FakeDatabase {
   int attempts_ = 0;
   std::deque<Errc> failures_;
   std::map<std::string, SeriesId> ids_;
+  std::set<SeriesId> removed_;
   std::vector<storage::SampleFlush> written_;
 };
 
@@ -125,6 +148,9 @@ class FakeSampleStore final : public storage::SampleStore {
   std::vector<RawSample> stored;  ///< Oldest first.
   int failures = 0;               ///< So many reads fail with `unavailable`.
   int reads = 0;
+  std::size_t active = 0;  ///< Series that the database has as active.
+  int counts = 0;          ///< How often it was asked for them.
+  int counts_fail = 0;
   std::size_t scanned = 0;   ///< Samples in the windows that were asked for, also those beyond the limit.
   bool read_to_end = false;  ///< The last page reached the newest sample.
 
@@ -160,6 +186,13 @@ class FakeSampleStore final : public storage::SampleStore {
       out = stored.back().sample.time;
     }
     co_return out;
+  }
+  runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override {
+    ++counts;
+    if (counts_fail > 0 && counts_fail-- > 0) {
+      co_return away();
+    }
+    co_return active;
   }
 
  private:

@@ -13,11 +13,24 @@ model::SampleBatch batch(std::initializer_list<const char*> keys) {
   return out;
 }
 
-TEST(FlushBuilder, KnownSeriesGetTheirIdAndUnknownOnesAReference) {
-  SeriesCache cache(10);
-  cache.insert(1, "known", 42);
-  FlushBuilder builder(1);
-  const auto lookups = builder.append(batch({"known", "new-a", "new-b", "new-a"}), cache);
+const Timestamp kNow = parse_rfc3339("2026-06-01T12:00:00Z").value();
+
+class FlushBuilderTest : public testing::Test {
+ protected:
+  void know(std::string_view key, SeriesId id, Timestamp confirmed = kNow) { cache.insert(1, hasher(1, key), id, confirmed); }
+  FlushBuilder::Lookups append(FlushBuilder& builder, const model::SampleBatch& batch) {
+    return builder.append(batch, cache, refused, kNow);
+  }
+
+  SeriesHasher hasher{1, 2};
+  SeriesCache cache{10'000, std::chrono::hours{1}};
+  SeriesCache refused{10, std::chrono::minutes{1}};
+};
+
+TEST_F(FlushBuilderTest, KnownSeriesGetTheirIdAndUnknownOnesAReference) {
+  know("known", 42);
+  FlushBuilder builder(1, hasher);
+  const auto lookups = append(builder, batch({"known", "new-a", "new-b", "new-a"}));
   EXPECT_EQ(lookups.hits, 1U);
   EXPECT_EQ(lookups.misses, 3U);
   const auto flush = builder.take();
@@ -28,26 +41,76 @@ TEST(FlushBuilder, KnownSeriesGetTheirIdAndUnknownOnesAReference) {
   EXPECT_EQ(flush.rows[3].series, -1);
   EXPECT_EQ(flush.rows[3].time, from_unix_us(3));
   EXPECT_EQ(flush.new_series, (std::vector<std::string>{"new-a", "new-b"}));
+  const FlushSeries series = builder.take_series();
+  EXPECT_EQ(series.created, (std::vector<SeriesHash>{hasher(1, "new-a"), hasher(1, "new-b")}));
+  EXPECT_TRUE(flush.touch.empty());
 }
 
-TEST(FlushBuilder, TheSameNewSeriesOfTwoRequestsIsOne) {
-  SeriesCache cache(10);
-  FlushBuilder builder(1);
-  static_cast<void>(builder.append(batch({"a"}), cache));
-  static_cast<void>(builder.append(batch({"a"}), cache));
+TEST_F(FlushBuilderTest, TheSameNewSeriesOfTwoRequestsIsOne) {
+  FlushBuilder builder(1, hasher);
+  static_cast<void>(append(builder, batch({"a"})));
+  static_cast<void>(append(builder, batch({"a"})));
   EXPECT_EQ(builder.rows(), 2U);
   EXPECT_EQ(builder.take().new_series.size(), 1U);
 }
 
-TEST(FlushBuilder, CountsRowsAndNewKeysAsBytes) {
-  SeriesCache cache(10);
-  cache.insert(1, "a", 1);
-  FlushBuilder builder(1);
+TEST_F(FlushBuilderTest, SamplesOfOneSeriesThatCameTogetherShareItsLookup) {
+  know("a", 3);
+  model::SampleBatch together;
+  together.append("a", from_unix_us(1), 1);
+  together.append_again(from_unix_us(2), 2);
+  together.append("b", from_unix_us(3), 3);
+  together.append_again(from_unix_us(4), 4);
+  FlushBuilder builder(1, hasher);
+  const auto lookups = append(builder, together);
+  EXPECT_EQ(lookups.hits, 2U);
+  EXPECT_EQ(lookups.misses, 2U);
+  const auto flush = builder.take();
+  ASSERT_EQ(flush.rows.size(), 4U);
+  EXPECT_EQ(flush.rows[1].series, 3);
+  EXPECT_EQ(flush.rows[3].series, -1);
+}
+
+TEST_F(FlushBuilderTest, CountsRowsAndNewKeysAsBytes) {
+  know("a", 1);
+  FlushBuilder builder(1, hasher);
   EXPECT_EQ(builder.bytes(), 0U);
-  static_cast<void>(builder.append(batch({"a"}), cache));
+  static_cast<void>(append(builder, batch({"a"})));
   EXPECT_EQ(builder.bytes(), sizeof(storage::SampleRow));
-  static_cast<void>(builder.append(batch({"a-new-series"}), cache));
+  static_cast<void>(append(builder, batch({"a-new-series"})));
   EXPECT_GE(builder.bytes(), 2 * sizeof(storage::SampleRow) + 24);
+}
+
+TEST_F(FlushBuilderTest, RowsOfRefusedSeriesAreLeftOutUnlessTheCacheKnowsThem) {
+  refused.insert(1, hasher(1, "refused"), 1, kNow);
+  refused.insert(1, hasher(1, "created since"), 1, kNow);
+  know("created since", 5);
+  FlushBuilder builder(1, hasher);
+  const auto lookups = append(builder, batch({"refused", "created since", "new"}));
+  EXPECT_EQ(lookups.refused, 1U);
+  const auto flush = builder.take();
+  ASSERT_EQ(flush.rows.size(), 2U);
+  EXPECT_EQ(flush.rows[0].series, 5);
+  EXPECT_EQ(flush.new_series, std::vector<std::string>{"new"});
+}
+
+TEST_F(FlushBuilderTest, ListsSeriesWhoseTouchIsDueUpToALimit) {
+  model::SampleBatch many;
+  for (std::size_t i = 0; i < FlushBuilder::kTouchesMax + 5; ++i) {
+    const std::string key = "s" + std::to_string(i);
+    know(key, static_cast<SeriesId>(i) + 1, kNow - std::chrono::minutes{30});
+    many.append(key, kNow, 1);
+  }
+  FlushBuilder first(1, hasher);
+  static_cast<void>(append(first, many));
+  const auto flush = first.take();
+  EXPECT_EQ(flush.rows.size(), FlushBuilder::kTouchesMax + 5);
+  ASSERT_EQ(flush.touch.size(), FlushBuilder::kTouchesMax);
+  EXPECT_EQ(flush.touch[0], 1);
+  EXPECT_EQ(first.take_series().touched[0], hasher(1, "s0"));
+  FlushBuilder second(1, hasher);
+  static_cast<void>(append(second, many));
+  EXPECT_EQ(second.take().touch.size(), 5U) << "the others are on their way";
 }
 
 }  // namespace

@@ -68,6 +68,10 @@ class FakeOutbox final : public storage::Outbox {
     }
     co_return Result<>{};
   }
+  runtime::Async<> defer(Deadline, EventId id, std::string, std::chrono::milliseconds) override {
+    unpublish(rows[id]);
+    co_return Result<>{};
+  }
   runtime::Async<std::vector<Published>> unfinished(Deadline, std::chrono::milliseconds,
                                                     std::size_t limit) override {
     std::vector<Published> found;

@@ -8,7 +8,7 @@ namespace {
 const Timestamp kMidnight = parse_rfc3339("2026-11-20T00:00:00Z").value();
 
 std::size_t rows_of(const std::vector<SampleRow>& samples) {
-  return encode_samples(kDefaultTenant, samples).rows();
+  return encode_samples(kDefaultTenant, samples).rows.rows();
 }
 
 TEST(SampleLayout, ARowForEachBucketAndDay) {
@@ -35,7 +35,7 @@ TEST(SampleLayout, TheLastOfEqualTimesWins) {
   const auto twice = encode_samples(kDefaultTenant,
                                     {{1, kMidnight, 7}, {1, kMidnight + 1s, 5}, {1, kMidnight, 8}});
   const auto once = encode_samples(kDefaultTenant, {{1, kMidnight, 8}, {1, kMidnight + 1s, 5}});
-  EXPECT_EQ(twice.data(), once.data());
+  EXPECT_EQ(twice.rows.data(), once.rows.data());
 }
 
 }  // namespace
