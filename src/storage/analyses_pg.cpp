@@ -57,7 +57,7 @@ constexpr std::string_view kInsertAnomalies =
     "on conflict do nothing returning id, series_id, observed_at) "
     "select f.id, f.series_id, f.observed_at, coalesce(s.metric_name, ''), coalesce(s.labels, "
     "'{}') from fresh f "
-    "left join sensus.series s on s.tenant_id = $1::int and s.id = f.series_id order by f.id";
+    "left join sensus.known_series s on s.tenant_id = $1::int and s.id = f.series_id order by f.id";
 
 /// Inserts what is new; returns the events of the new ones.
 std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant,
@@ -167,7 +167,7 @@ const std::string kAnomalies =
     "(r.analysis_data ->> 'value')::float8, (r.analysis_data ->> 'expected')::float8, r.score, "
     "(r.analysis_data ->> 'threshold')::float8, "
     "r.model_version, r.analysis_data -> 'features' from sensus.ai_analysis_results r "
-    "left join sensus.series s on s.tenant_id = r.tenant_id and s.id = r.series_id "
+    "left join sensus.known_series s on s.tenant_id = r.tenant_id and s.id = r.series_id "
     "where r.tenant_id = $1::int and r.analysis_type = 'anomaly_detection' and ($2::text = '' or "
     "s.metric_name = $2) "
     "and ($3::timestamptz is null or r.observed_at >= $3) and ($4::timestamptz is null or "

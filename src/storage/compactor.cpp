@@ -1,8 +1,10 @@
 #include "sensus/storage/compaction.hpp"
 
 #include "storage/retention_internal.hpp"
+#include "storage/series_removal_internal.hpp"
 #include "storage/upkeep_session_internal.hpp"
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +14,9 @@ namespace sensus::storage {
 namespace {
 
 using runtime::Async;
+
+/// Series looked at in one interval: a million in a few hours.
+constexpr std::int64_t kSeriesLooks = 50'000;
 
 /// A bucket of a day that wants a step; without a bucket: a day that wants emptying only.
 struct Work {
@@ -105,7 +110,8 @@ struct Compactor::Impl {
         log(deps.log),
         session(deps.executor, std::move(deps.database), opts.step_timeout, deps.log, deps.metrics),
         metrics(deps.metrics),
-        retention(session, std::move(kept), deps.clock, deps.log, deps.metrics) {}
+        retention(session, std::move(kept), deps.clock, deps.log, deps.metrics),
+        series(session, deps.metrics) {}
 
   Async<std::vector<Work>> backlog() {
     const Timestamp until = clock.now() - options.closed_after;
@@ -212,7 +218,7 @@ struct Compactor::Impl {
           co_return;
         }
       }
-      const auto retained = co_await retention.apply();
+      const Result<> retained = co_await delete_old();
       if (!retained) {
         if (retained.error().code == Errc::cancelled) {
           co_return;
@@ -224,6 +230,21 @@ struct Compactor::Impl {
                       {{"error", retained.error().message}});
       }
     }
+  }
+
+  Async<> delete_old() {
+    const auto retained = co_await retention.apply();
+    if (!retained) {
+      co_return retained.error();
+    }
+    const auto removed = co_await series.run(kSeriesLooks);
+    if (!removed) {
+      co_return removed.error();
+    }
+    if (*removed > 0) {
+      log.info("removed series of which no sample is kept", {{"series", *removed}});
+    }
+    co_return Result<>{};
   }
 
   /// An error only when the work was cancelled.
@@ -252,6 +273,7 @@ struct Compactor::Impl {
   UpkeepSession session;
   Instruments metrics;
   Retention retention;
+  SeriesRemoval series;
 };
 
 Compactor::Compactor(Deps deps, CompactionOptions options, RetentionOptions retention)
@@ -268,6 +290,12 @@ Async<Compactor::Retained> Compactor::apply_retention() {
   const std::shared_ptr<Impl> impl = impl_;
   auto retained = co_await impl->retention.apply();
   co_return retained;
+}
+
+Async<std::int64_t> Compactor::remove_idle_series() {
+  const std::shared_ptr<Impl> impl = impl_;
+  auto removed = co_await impl->series.run(std::numeric_limits<std::int64_t>::max());
+  co_return removed;
 }
 
 runtime::Task Compactor::run() {

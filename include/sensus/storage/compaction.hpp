@@ -87,7 +87,9 @@ class Compactor {
   };
   /// Deletes all that is past its retention and drains the default partition.
   [[nodiscard]] runtime::Async<Retained> apply_retention();
-  /// Both every interval, resting after each step as long as it took, until cancelled.
+  /// Removes every series of which no sample is kept and which nobody writes; returns how many.
+  [[nodiscard]] runtime::Async<std::int64_t> remove_idle_series();
+  /// All of it every interval, resting after each step as long as it took, until cancelled.
   [[nodiscard]] runtime::Task run();
   /// Cuts the step that runs and ends the thread. Before the reactor ends.
   void stop_blocking();
