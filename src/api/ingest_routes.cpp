@@ -50,11 +50,12 @@ Reply post_metrics(State& state, const http::Request& request) {
 }
 
 Reply post_exposition_text(State& state, const http::Request& request) {
-  auto batch = codec::parse_exposition_text(request.body, state.deps.clock.now(), state.deps.limits);
-  if (!batch) {
-    return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", batch.error()));
+  const auto format = codec::exposition_format(request.headers.get("Content-Type"), request.body);
+  auto page = codec::parse_exposition(request.body, format, state.deps.clock.now(), state.deps.limits);
+  if (!page) {
+    return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", page.error()));
   }
-  return accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(*batch));
+  return accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(page->samples));
 }
 
 std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, std::size_t quarantined) {

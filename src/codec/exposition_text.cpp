@@ -1,10 +1,12 @@
 #include "sensus/codec/exposition_text.hpp"
 
+#include "exposition_metadata_internal.hpp"
+
 #include "sensus/core/utf8.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,9 +19,7 @@ namespace {
 constexpr char kSeparator = static_cast<char>(0xFF);
 // Beyond any window, and far from where a conversion to microseconds would overflow.
 constexpr std::int64_t kUnixMsMax = 1'000'000'000'000'000;
-constexpr std::array<std::string_view, 9> kTypes{"counter", "gauge",    "histogram",
-                                                 "summary", "untyped",  "unknown",
-                                                 "info",    "stateset", "gaugehistogram"};
+constexpr std::string_view kEnd = "# EOF";
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -28,15 +28,17 @@ bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 
 /// Reads one body line by line. Buffers are reused from line to line.
 class ExpositionReader {
  public:
-  ExpositionReader(std::string_view body, Timestamp now, const model::InputLimits& limits)
+  ExpositionReader(std::string_view body, ExpositionFormat format, Timestamp now,
+                   const model::InputLimits& limits)
       : body_(body),
+        open_metrics_(format == ExpositionFormat::open_metrics),
         now_(now),
         earliest_(now - limits.past_window),
         latest_(now + limits.future_window),
         limits_(limits) {}
 
-  Result<model::SampleBatch> read() {
-    batch_.reserve(body_.size() / 64 + 1, body_.size());
+  Result<Exposition> read() {
+    out_.samples.reserve(body_.size() / 64 + 1, body_.size());
     while (!body_.empty()) {
       const std::size_t end = std::min(body_.find('\n'), body_.size());
       rest_ = body_.substr(0, end);
@@ -46,38 +48,36 @@ class ExpositionReader {
         return *std::move(error_);
       }
     }
-    return std::move(batch_);
+    if (open_metrics_ && !ended_) {
+      static_cast<void>(fail("the page is cut off: OpenMetrics ends with # EOF"));
+      return *std::move(error_);
+    }
+    comments_.finish();
+    out_.refused_metadata = comments_.refused();
+    return std::move(out_);
   }
 
  private:
   bool read_line() {
+    if (ended_) {
+      return rest_.empty() || fail("there is text after # EOF");
+    }
+    ended_ = open_metrics_ && rest_ == kEnd;
     skip_blanks();
-    if (rest_.empty()) {
+    if (rest_.empty() || ended_) {
+      return true;
+    }
+    if (rest_.back() == '\r') {
+      return fail("ends with a carriage return: lines end with a line feed alone");
+    }
+    if (rest_.front() == '#') {
+      comments_.read(rest_.substr(1));
       return true;
     }
     if (rest_.find('\0') != std::string_view::npos || !is_utf8(rest_)) {
       return fail("must be UTF-8 without NUL");
     }
-    if (rest_.back() == '\r') {
-      return fail("ends with a carriage return: lines end with a line feed alone");
-    }
-    return rest_.front() == '#' ? read_comment() : read_sample();
-  }
-
-  /// `# TYPE name type`; any other comment is free text.
-  bool read_comment() {
-    rest_.remove_prefix(1);
-    if (take_word() != "TYPE") {
-      return true;
-    }
-    if (take_name(/*colons=*/true).empty()) {
-      return fail("TYPE must be followed by a metric name");
-    }
-    const std::string_view type = take_word();
-    if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end() || !at_end()) {
-      return fail("TYPE must end with counter, gauge, histogram, summary or untyped");
-    }
-    return true;
+    return read_sample();
   }
 
   bool read_sample() {
@@ -172,10 +172,18 @@ class ExpositionReader {
   }
 
   bool read_time(std::optional<Timestamp>& time) {
-    const std::string_view word = take_word();
-    if (word.empty()) {
-      return true;
+    skip_blanks();
+    if (rest_.empty() || rest_.front() == '#') {
+      return read_exemplar();
     }
+    const std::string_view word = take_word();
+    if (!(open_metrics_ ? parse_seconds(word, time) : parse_milliseconds(word, time))) {
+      return false;
+    }
+    return read_exemplar();
+  }
+
+  bool parse_milliseconds(std::string_view word, std::optional<Timestamp>& time) {
     std::int64_t ms = 0;
     const char* end = word.data() + word.size();
     const auto [stop, error] = std::from_chars(word.data(), end, ms);
@@ -183,13 +191,39 @@ class ExpositionReader {
     if (stop != end || (error != std::errc{} && !too_far)) {
       return fail("the timestamp must be a whole number of milliseconds since 1970");
     }
-    if (!at_end()) {
-      return fail("there is text after the timestamp");
-    }
     if (too_far) {
       ms = word.front() == '-' ? -kUnixMsMax : kUnixMsMax;
     }
     time = from_unix_us(std::clamp(ms, -kUnixMsMax, kUnixMsMax) * 1000);
+    return true;
+  }
+
+  bool parse_seconds(std::string_view word, std::optional<Timestamp>& time) {
+    double seconds = 0;
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, seconds);
+    if (stop != end || error != std::errc{} || !std::isfinite(seconds)) {
+      return fail("the timestamp must be a number of seconds since 1970");
+    }
+    constexpr auto kSecondsMax = static_cast<double>(kUnixMsMax / 1000);
+    time = from_unix_us(std::llround(std::clamp(seconds, -kSecondsMax, kSecondsMax) * 1e6));
+    return true;
+  }
+
+  /// `# {trace_id="..."} 0.67 1520879607.789`: which request made the sample. Not kept.
+  bool read_exemplar() {
+    skip_blanks();
+    if (rest_.empty()) {
+      return true;
+    }
+    if (!next_is('#')) {
+      return fail("there is text after the timestamp");
+    }
+    skip_blanks();
+    if (rest_.empty() || rest_.front() != '{') {
+      return fail("expected '{' of an exemplar after '#'");
+    }
+    ++out_.exemplars;
     return true;
   }
 
@@ -210,7 +244,7 @@ class ExpositionReader {
         key_.append(text).push_back(kSeparator);
       }
     }
-    batch_.append(key_, time, value);
+    out_.samples.append(key_, time, value);
     return true;
   }
 
@@ -241,10 +275,6 @@ class ExpositionReader {
     while (!rest_.empty() && is_blank(rest_.front())) {
       rest_.remove_prefix(1);
     }
-  }
-  [[nodiscard]] bool at_end() {
-    skip_blanks();
-    return rest_.empty();
   }
   bool next_is(char c) {
     const bool found = !rest_.empty() && rest_.front() == c;
@@ -283,13 +313,16 @@ class ExpositionReader {
   }
 
   std::string_view body_;
+  const bool open_metrics_;
   std::string_view rest_;  ///< Of the line being read.
   std::size_t line_ = 0;
   const Timestamp now_;
   const Timestamp earliest_;
   const Timestamp latest_;
   const model::InputLimits& limits_;
-  model::SampleBatch batch_;
+  bool ended_ = false;  ///< `# EOF` was there.
+  Exposition out_;
+  FamilyComments comments_{out_.metadata};
   std::vector<std::pair<std::string_view, std::string_view>> labels_;
   std::string unescaped_;
   std::string key_;
@@ -298,9 +331,17 @@ class ExpositionReader {
 
 }  // namespace
 
-Result<model::SampleBatch> parse_exposition_text(std::string_view body, Timestamp now,
-                                                 const model::InputLimits& limits) {
-  return ExpositionReader(body, now, limits).read();
+ExpositionFormat exposition_format(std::string_view content_type, std::string_view body) {
+  if (content_type.find("openmetrics-text") != std::string_view::npos) {
+    return ExpositionFormat::open_metrics;
+  }
+  body.remove_suffix(body.ends_with('\n') ? 1 : 0);
+  const bool ends = body == kEnd || (body.ends_with(kEnd) && body[body.size() - kEnd.size() - 1] == '\n');
+  return ends ? ExpositionFormat::open_metrics : ExpositionFormat::text;
+}
+
+Result<Exposition> parse_exposition(std::string_view body, ExpositionFormat format, Timestamp now, const model::InputLimits& limits) {
+  return ExpositionReader(body, format, now, limits).read();
 }
 
 }  // namespace sensus::codec

@@ -94,7 +94,7 @@ class JsonReader {
       if (!read_json_pair(in, key, value, 0)) {
         return false;
       }
-      out_.add_resource_attribute(key, std::move(value));
+      out_.add_resource_attribute(std::move(key), std::move(value));
       return true;
     };
     return json_members(in, [&](std::string_view name) {
@@ -103,13 +103,45 @@ class JsonReader {
   }
 
   bool read_scopes(JsonScanner& in) {
-    const auto metric = [this, &in] { return read_metric(in); };
-    const auto scope = [&in, &metric] {
-      return json_members(in, [&](std::string_view name) {
-        return name == "metrics" ? json_elements(in, metric) : in.skip_value();
-      });
+    return json_elements(in, [this, &in] { return read_scope_metrics(in); });
+  }
+
+  bool read_scope_metrics(JsonScanner& in) {
+    ScopeHead scope;
+    std::string_view metrics;
+    const bool whole = json_members(in, [&](std::string_view name) {
+      return name == "scope"       ? read_scope(in, scope)
+             : name == "schemaUrl" ? in.read_string(scope.schema_url)
+             : name == "metrics"   ? set_aside(in, metrics)
+                                   : in.skip_value();
+    });
+    if (!whole) {
+      return false;
+    }
+    out_.begin_scope(std::move(scope));
+    return metrics.empty() || within(metrics, [this](JsonScanner& part) {
+             return json_elements(part, [this, &part] { return read_metric(part); });
+           });
+  }
+
+  static bool read_scope(JsonScanner& in, ScopeHead& scope) {
+    const auto attribute = [&in, &scope] {
+      std::string key;
+      std::string value;
+      if (!read_json_pair(in, key, value, 0)) {
+        return false;
+      }
+      if (scope.attributes.size() <= kAttributesMax) {
+        scope.attributes.push_back({std::move(key), std::move(value)});
+      }
+      return true;
     };
-    return json_elements(in, scope);
+    return json_members(in, [&](std::string_view name) {
+      return name == "name"         ? in.read_string(scope.name)
+             : name == "version"    ? in.read_string(scope.version)
+             : name == "attributes" ? json_elements(in, attribute)
+                                    : in.skip_value();
+    });
   }
 
   bool read_metric(JsonScanner& in) {
@@ -121,6 +153,9 @@ class JsonReader {
       }
       if (name == "unit") {
         return in.read_string(head.unit);
+      }
+      if (name == "description") {
+        return in.read_string(head.description);
       }
       const Kind kind = kind_of(name);
       if (kind == Kind::none) {

@@ -22,6 +22,7 @@ constexpr Unit kUnits[] = {
     {"MiBy", "mebibytes"},
     {"GiBy", "gibibytes"},
     {"TiBy", "tibibytes"},
+    {"kBy", "kilobytes"},
     {"KBy", "kilobytes"},
     {"MBy", "megabytes"},
     {"GBy", "gigabytes"},
@@ -129,6 +130,12 @@ std::string metric_name_of(std::string_view name, std::string_view unit, NameKin
   }
   std::string out = joined(words);
   return is_digit(out.front()) ? "_" + out : out;
+}
+
+std::string unit_name_of(std::string_view unit) {
+  Words words;
+  add_unit(words, unit);
+  return joined(words);
 }
 
 std::string label_name_of(std::string_view key) {

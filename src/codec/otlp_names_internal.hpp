@@ -17,6 +17,9 @@ enum class NameKind { gauge, monotonic_sum, other };
 [[nodiscard]] std::string metric_name_of(std::string_view name, std::string_view unit,
                                          NameKind kind);
 
+/// The unit as it stands in names: `By/s` -> `bytes_per_second`; empty for what is none.
+[[nodiscard]] std::string unit_name_of(std::string_view unit);
+
 /// The Prometheus label name: `http.status` -> `http_status`, `1st` -> `key_1st`, `_own` ->
 /// `key_own`.
 [[nodiscard]] std::string label_name_of(std::string_view key);

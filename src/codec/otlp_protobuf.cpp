@@ -73,9 +73,59 @@ class ProtobufReader {
     out_.begin_resource();
     const auto attribute = [this](std::string_view pair) { return read_resource_attribute(pair); };
     const auto resource = [&attribute](std::string_view part) { return each(part, 1, attribute); };
-    const auto metric = [this](std::string_view part) { return read_metric(part); };
-    const auto scope = [&metric](std::string_view part) { return each(part, 2, metric); };
+    const auto scope = [this](std::string_view part) { return read_scope_metrics(part); };
     return each(message, 1, resource) && each(message, 2, scope);
+  }
+
+  bool read_scope_metrics(std::string_view message) {
+    ScopeHead scope;
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      if (field.tag() == tag(1, kBytes) && !read_scope(field.bytes, scope)) {
+        return false;
+      }
+      if (field.tag() == tag(3, kBytes)) {
+        scope.schema_url = field.bytes;
+      }
+    }
+    if (!in.ok()) {
+      return false;
+    }
+    out_.begin_scope(std::move(scope));
+    return each(message, 2, [this](std::string_view part) { return read_metric(part); });
+  }
+
+  static bool read_scope(std::string_view message, ScopeHead& scope) {
+    ProtoReader in(message);
+    ProtoField field;
+    while (in.next(field)) {
+      switch (field.tag()) {
+        case tag(1, kBytes): scope.name = field.bytes; break;
+        case tag(2, kBytes): scope.version = field.bytes; break;
+        case tag(3, kBytes):
+          if (!read_pair(field.bytes, scope.attributes)) {
+            return false;
+          }
+          break;
+        default: break;
+      }
+    }
+    return in.ok();
+  }
+
+  /// No more are kept than a point may have.
+  static bool read_pair(std::string_view pair, std::vector<Attribute>& out) {
+    std::string_view key;
+    std::string_view value;
+    std::string text;
+    if (!split_pair(pair, key, value) || !append_any_value(value, text)) {
+      return false;
+    }
+    if (out.size() <= kAttributesMax) {
+      out.push_back({std::string(key), std::move(text)});
+    }
+    return true;
   }
 
   static bool split_pair(std::string_view pair, std::string_view& key, std::string_view& value) {
@@ -99,13 +149,10 @@ class ProtobufReader {
       return false;
     }
     std::string text;
-    if (!Translator::is_identity(key)) {
-      return true;
-    }
     if (!append_any_value(value, text)) {
       return false;
     }
-    out_.add_resource_attribute(key, std::move(text));
+    out_.add_resource_attribute(std::string(key), std::move(text));
     return true;
   }
 
@@ -118,6 +165,8 @@ class ProtobufReader {
       const Kind kind = kind_of(field.tag());
       if (field.tag() == tag(1, kBytes)) {
         head.name = field.bytes;
+      } else if (field.tag() == tag(2, kBytes)) {
+        head.description = field.bytes;
       } else if (field.tag() == tag(3, kBytes)) {
         head.unit = field.bytes;
       } else if (kind != Kind::none) {

@@ -1,5 +1,8 @@
 #include "otlp_translator_internal.hpp"
 
+#include "stale_marker_internal.hpp"
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -71,23 +74,77 @@ void Point::add_quantile(Quantile quantile) {
 }
 
 void Translator::begin_resource() {
+  end_resource();
   service_.clear();
   namespace_.clear();
   instance_.clear();
+  resource_.clear();
+  scope_ = {};
 }
 
-bool Translator::is_identity(std::string_view key) {
-  return key == "service.name" || key == "service.namespace" || key == "service.instance.id";
-}
-
-void Translator::add_resource_attribute(std::string_view key, std::string value) {
+void Translator::add_resource_attribute(std::string key, std::string value) {
   if (key == "service.name") {
     service_ = std::move(value);
   } else if (key == "service.namespace") {
     namespace_ = std::move(value);
   } else if (key == "service.instance.id") {
     instance_ = std::move(value);
+  } else if (resource_.size() < kAttributesMax) {
+    resource_.push_back({std::move(key), std::move(value)});
   }
+}
+
+/// What is known of the target beside its name stands on one series, where a join finds it, and not on
+/// all: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/.
+void Translator::end_resource() {
+  const bool named = !service_.empty() || !instance_.empty();
+  if (named && newest_ && !resource_.empty()) {
+    append_row(out_.samples, "target_info", target_labels(), *newest_, 1);
+  }
+  newest_.reset();
+}
+
+/// What is over the limits is left out: the series is worth having without it.
+model::Labels Translator::target_labels() {
+  model::Labels labels;
+  set_identity(labels);
+  for (const model::Label& label : labels_of(resource_)) {
+    const bool fits = labels.size() < limits_.label_count_max && labels.find(label.name) == nullptr;
+    if (fits &&
+        model::check_label(label.name, label.value, limits_.label_value_bytes_max, limits_, "")) {
+      labels.set(label.name, label.value);
+    }
+  }
+  return labels;
+}
+
+void Translator::set_identity(model::Labels& labels) const {
+  if (!service_.empty()) {
+    labels.set("job", namespace_.empty() ? service_ : namespace_ + "/" + service_);
+  }
+  if (!instance_.empty()) {
+    labels.set("instance", instance_);
+  }
+}
+
+void Translator::begin_scope(ScopeHead scope) {
+  for (Attribute& attribute : scope.attributes) {
+    attribute.key.insert(0, "otel_scope_");
+  }
+  scope_ = labels_of(scope.attributes);
+  const auto set = [this](const char* name, std::string_view value) {
+    if (!value.empty()) {
+      scope_.set(name, std::string(value));
+    }
+  };
+  set("otel_scope_name", scope.name);
+  set("otel_scope_version", scope.version);
+  set("otel_scope_schema_url", scope.schema_url);
+}
+
+OtlpMetrics Translator::take() {
+  end_resource();
+  return std::move(out_);
 }
 
 void Translator::begin_metric(const MetricHead& head) {
@@ -103,6 +160,24 @@ void Translator::begin_metric(const MetricHead& head) {
   names_.count = names_.plain + "_count";
   const Result<> usable = check_metric();
   unusable_ = usable ? std::nullopt : std::optional<Error>(usable.error());
+  if (usable) {
+    describe(head);
+  }
+}
+
+void Translator::describe(const MetricHead& head) {
+  model::MetricType type = model::MetricType::unknown;
+  switch (head.kind) {
+    case Kind::gauge: type = model::MetricType::gauge; break;
+    // A sum that may fall is what Prometheus calls a gauge.
+    case Kind::sum:
+      type = head.monotonic ? model::MetricType::counter : model::MetricType::gauge;
+      break;
+    case Kind::histogram: type = model::MetricType::histogram; break;
+    case Kind::summary: type = model::MetricType::summary; break;
+    default: return;
+  }
+  out_.metadata.append({names_.plain, type, unit_name_of(head.unit), head.description});
 }
 
 Result<> Translator::check_metric() {
@@ -123,25 +198,25 @@ Result<> Translator::check_metric() {
 }
 
 bool Translator::add(Point& point) {
-  if ((point.flags & kNoRecordedValue) != 0 && kind_ != Kind::exponential_histogram) {
-    return true;
-  }
   if (unusable_) {
     reject(*unusable_);
     return true;
   }
+  if ((point.flags & kNoRecordedValue) != 0 || (point.value && is_stale_marker(*point.value))) {
+    ++out_.stale_markers;
+    return true;
+  }
   labels_ = labels_of(point.attributes);
-  if (!service_.empty()) {
-    labels_.set("job", namespace_.empty() ? service_ : namespace_ + "/" + service_);
+  for (const model::Label& label : scope_) {
+    labels_.set(label.name, label.value);
   }
-  if (!instance_.empty()) {
-    labels_.set("instance", instance_);
-  }
+  set_identity(labels_);
   time_ = from_unix_us(static_cast<std::int64_t>(point.time_ns / 1000));
   if (const Result<> usable = check_point(point); !usable) {
     reject(usable.error());
     return true;
   }
+  newest_ = std::max(newest_.value_or(time_), time_);
   switch (kind_) {
     case Kind::histogram: add_histogram(point); break;
     case Kind::summary: add_summary(point); break;
@@ -163,10 +238,21 @@ Result<> Translator::check_point(const Point& point) const {
   if (kind_ == Kind::summary) {
     return {};
   }
-  if (!point.value || !std::isfinite(*point.value)) {
-    return bad(point.value ? "the value must be a finite number" : "has no value");
+  if (!point.value) {
+    return bad("has no value");
   }
-  if (monotonic_ && temporality_ == Temporality::delta && *point.value < 0) {
+  return check_value(*point.value);
+}
+
+/// NaN and infinities are values, but nothing can be added to them.
+Result<> Translator::check_value(double value) const {
+  if (!increments()) {
+    return {};
+  }
+  if (!std::isfinite(value)) {
+    return bad("the increment must be a finite number");
+  }
+  if (monotonic_ && value < 0) {
     return bad("the increment of a monotonic sum must not be negative");
   }
   return {};
@@ -182,7 +268,9 @@ Result<> Translator::check_histogram(const Point& point) const {
       return bad("explicit_bounds must increase");
     }
   }
-  return {};
+  return increments() && point.sum && !std::isfinite(*point.sum)
+             ? Result<>(bad("the increment must be a finite number"))
+             : Result<>();
 }
 
 void Translator::add_histogram(const Point& point) {
@@ -202,8 +290,7 @@ void Translator::add_histogram(const Point& point) {
 void Translator::add_summary(const Point& point) {
   add_sum_and_count(point);
   for (const Point::Quantile& quantile : point.quantiles) {
-    // A quantile of nothing is NaN: there is no value to keep.
-    if (std::isfinite(quantile.value) && std::isfinite(quantile.quantile)) {
+    if (std::isfinite(quantile.quantile)) {
       labels_.set("quantile", decimal(quantile.quantile));
       append(names_.plain, quantile.value);
     }
@@ -211,21 +298,28 @@ void Translator::add_summary(const Point& point) {
 }
 
 void Translator::add_sum_and_count(const Point& point) {
-  if (point.sum && std::isfinite(*point.sum)) {
+  if (point.sum) {
     append(names_.sum, *point.sum);
   }
   append(names_.count, static_cast<double>(point.count));
 }
 
 void Translator::append(const std::string& name, double value) {
+  append_row(increments() ? out_.deltas : out_.samples, name, labels_, time_, value);
+}
+
+void Translator::append_row(model::SampleBatch& batch, const std::string& name,
+                            const model::Labels& labels, Timestamp time, double value) {
   if (bytes_ > batch_bytes_max_) {
     return;
   }
-  const std::string key = model::encode_series_key(name, labels_);
+  const std::string key = model::encode_series_key(name, labels);
   bytes_ += key.size() + sizeof(model::SampleBatch::Row);
-  const bool increments =
-      (kind_ == Kind::sum || kind_ == Kind::histogram) && temporality_ == Temporality::delta;
-  (increments ? out_.deltas : out_.samples).append(key, time_, value);
+  batch.append(key, time, value);
+}
+
+bool Translator::increments() const {
+  return (kind_ == Kind::sum || kind_ == Kind::histogram) && temporality_ == Temporality::delta;
 }
 
 void Translator::reject(const Error& why) {

@@ -19,9 +19,18 @@ enum class Temporality { unspecified = 0, delta = 1, cumulative = 2 };
 struct MetricHead {
   std::string_view name;
   std::string_view unit;
+  std::string_view description;
   Kind kind = Kind::none;
   Temporality temporality = Temporality::unspecified;
   bool monotonic = false;
+};
+
+/// What made the metrics that follow: a library and its version.
+struct ScopeHead {
+  std::string_view name;
+  std::string_view version;
+  std::string_view schema_url;
+  std::vector<Attribute> attributes;
 };
 
 /// A point with more attributes than this is rejected, so no more are kept.
@@ -64,16 +73,15 @@ class Translator {
   Translator(Timestamp now, const model::InputLimits& limits, std::size_t batch_bytes_max)
       : now_(now), limits_(limits), batch_bytes_max_(batch_bytes_max) {}
 
-  /// Forgets the resource before.
+  /// Ends the resource before.
   void begin_resource();
-  /// Only what names the job and the instance is looked at.
-  [[nodiscard]] static bool is_identity(std::string_view key);
-  void add_resource_attribute(std::string_view key, std::string value);
+  void add_resource_attribute(std::string key, std::string value);
+  void begin_scope(ScopeHead scope);
   void begin_metric(const MetricHead& head);
   /// False when the batch is full; nothing may be added after that.
   [[nodiscard]] bool add(Point& point);
 
-  [[nodiscard]] OtlpMetrics take() { return std::move(out_); }
+  [[nodiscard]] OtlpMetrics take();
   [[nodiscard]] Error full() const;
 
  private:
@@ -81,13 +89,21 @@ class Translator {
     std::string plain, bucket, sum, count;
   };
 
+  void end_resource();
+  void set_identity(model::Labels& labels) const;
+  [[nodiscard]] model::Labels target_labels();
+  void describe(const MetricHead& head);
   [[nodiscard]] Result<> check_metric();
   [[nodiscard]] Result<> check_point(const Point& point) const;
+  [[nodiscard]] Result<> check_value(double value) const;
   [[nodiscard]] Result<> check_histogram(const Point& point) const;
   void add_histogram(const Point& point);
   void add_summary(const Point& point);
   void add_sum_and_count(const Point& point);
   void append(const std::string& name, double value);
+  void append_row(model::SampleBatch& batch, const std::string& name, const model::Labels& labels,
+                  Timestamp time, double value);
+  [[nodiscard]] bool increments() const;
   void reject(const Error& why);
 
   Timestamp now_;
@@ -96,6 +112,9 @@ class Translator {
   std::size_t bytes_ = 0;
 
   std::string service_, namespace_, instance_;
+  std::vector<Attribute> resource_;  ///< What else is known of it.
+  std::optional<Timestamp> newest_;  ///< Point of this resource that was kept.
+  model::Labels scope_;
   Kind kind_ = Kind::none;
   Temporality temporality_ = Temporality::unspecified;
   bool monotonic_ = false;

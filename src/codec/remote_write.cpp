@@ -1,6 +1,8 @@
 #include "sensus/codec/remote_write.hpp"
 
 #include "proto_reader_internal.hpp"
+#include "remote_write_metadata_internal.hpp"
+#include "stale_marker_internal.hpp"
 
 #include "sensus/core/utf8.hpp"
 
@@ -14,11 +16,9 @@
 namespace sensus::codec {
 namespace {
 
-// https://prometheus.io/docs/specs/prw/remote_write_spec/: the one NaN that marks the end of a
-// series.
-constexpr std::uint64_t kStaleMarker = 0x7ff0000000000002ULL;
 constexpr std::string_view kMetricNameLabel = "__name__";
 constexpr char kSeparator = static_cast<char>(0xFF);
+constexpr std::uint64_t kNoRef = ~std::uint64_t{0};
 constexpr std::size_t kSymbolsMax = 1'000'000;
 // Beyond any window, and far from where a conversion to microseconds would overflow.
 constexpr std::int64_t kUnixMsMax = 1'000'000'000'000'000;
@@ -106,7 +106,7 @@ class RemoteWriteReader {
         }
         ++series_;
       } else if (!v2_ && is_bytes(field, kMetadataV1)) {
-        ++out_.metadata;
+        keep_metadata(field.bytes);
       } else {
         other_version = other_version || is_bytes(field, v2_ ? kSeriesV1 : kSeriesV2);
       }
@@ -129,6 +129,8 @@ class RemoteWriteReader {
     samples_.clear();
     refusal_.reset();
     refs_ = 0;
+    name_ref_ = kNoRef;
+    metadata_.reset();
     ProtoReader in(bytes);
     ProtoField field;
     while (in.next(field)) {
@@ -164,7 +166,7 @@ class RemoteWriteReader {
       case 2: return read_sample(field.bytes);
       case 3: ++out_.histograms; return true;
       case 4: ++out_.exemplars; return true;
-      case 5: return read_metadata(field.bytes);
+      case 5: set_metadata(field.bytes); return true;
       default: return true;
     }
   }
@@ -195,27 +197,44 @@ class RemoteWriteReader {
 
   /// Names and values alternate.
   bool read_ref(std::uint64_t ref) {
-    const std::string_view text = symbol(ref, "labels_refs");
+    const std::string_view text = symbol(ref);
     if (++refs_ % 2 != 0) {
       pending_name_ = text;
     } else {
+      name_ref_ = pending_name_ == kMetricNameLabel ? ref : name_ref_;
       add_label({pending_name_, text});
     }
     return true;
   }
 
-  bool read_metadata(std::string_view bytes) {
-    ProtoReader in(bytes);
-    ProtoField field;
-    while (in.next(field)) {
-      const bool is_ref =
-          (field.number == 3 || field.number == 4) && field.type == WireType::varint;
-      if (is_ref && !is_text(symbol(field.scalar, "metadata"))) {
-        refuse("metadata", "must be UTF-8 without NUL");
-      }
+  void keep_metadata(std::string_view bytes) {
+    if (const auto entry = read_metadata_v1(bytes)) {
+      out_.metadata.append(*entry);
+    } else {
+      ++out_.refused_metadata;
     }
-    ++out_.metadata;
-    return in.ok();
+  }
+
+  void set_metadata(std::string_view bytes) {
+    metadata_ = read_metadata_v2(bytes);
+    out_.refused_metadata += metadata_ ? 0 : 1;
+  }
+
+  /// Of the series that was read. Its family's other series come with the same, so once is enough.
+  void keep_series_metadata() {
+    if (!metadata_ || !metadata_->says_something() || name_ref_ >= symbols_.size()) {
+      return;
+    }
+    if (metadata_->help >= symbols_.size() || metadata_->unit >= symbols_.size()) {
+      ++out_.refused_metadata;
+      return;
+    }
+    described_.resize(symbols_.size());
+    if (!described_[name_ref_]) {
+      described_[name_ref_] = true;
+      out_.metadata.append({model::family_of(symbols_[name_ref_], metadata_->type), metadata_->type,
+                            symbols_[metadata_->unit], symbols_[metadata_->help]});
+    }
   }
 
   bool read_sample(std::string_view bytes) {
@@ -233,11 +252,11 @@ class RemoteWriteReader {
     return in.ok();
   }
 
-  [[nodiscard]] std::string_view symbol(std::uint64_t ref, std::string_view member) {
+  [[nodiscard]] std::string_view symbol(std::uint64_t ref) {
     if (ref < symbols_.size()) {
       return symbols_[static_cast<std::size_t>(ref)];
     }
-    refuse(member,
+    refuse("labels_refs",
            "refers to symbol " + std::to_string(ref) + " of " + std::to_string(symbols_.size()));
     return {};
   }
@@ -255,6 +274,7 @@ class RemoteWriteReader {
       refuse("labels_refs", "names and values do not pair: an odd number of references");
     }
     if (!refusal_ && arrange_labels() && encode_key()) {
+      keep_series_metadata();
       return append_samples();
     }
     ++out_.refused_series;
@@ -395,6 +415,9 @@ class RemoteWriteReader {
   std::vector<RawSample> samples_;
   std::size_t refs_ = 0;  ///< Label references of this series.
   std::string_view pending_name_;
+  std::uint64_t name_ref_ = kNoRef;  ///< Of the value of __name__.
+  std::optional<MetadataRefs> metadata_;
+  std::vector<bool> described_;  ///< By symbol: metadata of this metric name is in out_.
   std::string key_;
   std::optional<Error> refusal_;
   std::optional<Error> error_;

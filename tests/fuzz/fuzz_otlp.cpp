@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::size_t kBytesMax = 1 << 20;
 
-void check_rows(const model::SampleBatch& batch) {
+void check_rows(const model::SampleBatch& batch, bool increments) {
   const model::InputLimits limits;
   for (const auto& row : batch.rows()) {
-    SENSUS_ASSERT(std::isfinite(row.value));
+    SENSUS_ASSERT(!increments || std::isfinite(row.value));
     SENSUS_ASSERT(model::check_timestamp(row.time, fuzz::now(), limits, "t"));
     const auto name = model::decode_series_key(batch.key(row));
     SENSUS_ASSERT(name.has_value());
@@ -33,12 +33,15 @@ void check(std::string_view text, codec::OtlpFormat format) {
     return;
   }
   SENSUS_ASSERT((result->rejected_points == 0) == result->rejection.empty());
-  check_rows(result->samples);
-  check_rows(result->deltas);
+  check_rows(result->samples, false);
+  check_rows(result->deltas, true);
+  for (std::size_t i = 0; i < result->metadata.size(); ++i) {
+    SENSUS_ASSERT(!result->metadata[i].family.empty() && !to_string(result->metadata[i].type).empty());
+  }
   codec::DeltaSums sums(3);
   sums.add(result->deltas, result->samples);
   SENSUS_ASSERT(sums.size() <= 4);
-  check_rows(result->samples);
+  check_rows(result->samples, false);
 }
 
 }  // namespace

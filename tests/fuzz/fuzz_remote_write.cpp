@@ -22,6 +22,11 @@ void check(std::string_view message, codec::RemoteWriteVersion version) {
   if (write->first_refusal) {
     fuzz::check_error(*write->first_refusal);
   }
+  for (std::size_t i = 0; i < write->metadata.size(); ++i) {
+    const auto entry = write->metadata[i];
+    SENSUS_ASSERT(!to_string(entry.type).empty());
+    SENSUS_ASSERT(entry.family.size() + entry.unit.size() + entry.help.size() <= 3 * message.size());
+  }
   for (const auto& row : write->samples.rows()) {
     SENSUS_ASSERT(model::check_timestamp(row.time, fuzz::now(), limits, "t"));
     const auto name = model::decode_series_key(write->samples.key(row));

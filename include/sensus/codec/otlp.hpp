@@ -2,6 +2,7 @@
 
 #include "sensus/core/result.hpp"
 #include "sensus/model/limits.hpp"
+#include "sensus/model/metadata.hpp"
 #include "sensus/model/sample.hpp"
 
 #include <cstddef>
@@ -18,6 +19,8 @@ enum class OtlpFormat { protobuf, json };
 struct OtlpMetrics {
   model::SampleBatch samples;  ///< Gauges and what is cumulative already.
   model::SampleBatch deltas;   ///< Increments: DeltaSums turns them into samples.
+  model::MetadataBatch metadata;  ///< Of every metric that can be kept; texts not yet validated.
+  std::size_t stale_markers = 0;  ///< Points that say that there is no value any more.
   std::uint64_t rejected_points =
       0;  ///< Data points that are valid OTLP, but not kept; their sender must not repeat them.
   std::string rejection;  ///< The reason of the first of them, for the sender.
@@ -27,9 +30,12 @@ struct OtlpMetrics {
 /// and `_count`, summaries a sample a `quantile`, `_sum` and `_count`. Names follow the
 /// OpenTelemetry rules for Prometheus: unit suffix, `_total` of monotonic sums,
 /// `_ratio` of gauges of unit 1. `service.name` (after `service.namespace/`) is `job`,
-/// `service.instance.id` is `instance`. Points without a recorded value are passed over. One point
-/// is kept or rejected as a whole, apart from all others: limits of names and labels, the time
-/// window, a value that is not finite, exponential histograms, no temporality.
+/// `service.instance.id` is `instance`; what else is known of a resource that has one of them is on
+/// the series `target_info`. Scopes are the labels `otel_scope_name`, `otel_scope_version`,
+/// `otel_scope_schema_url` and `otel_scope_` with each attribute. NaN and infinities are samples;
+/// points without a recorded value, and stale markers, are not. One point is kept or rejected as a
+/// whole, apart from all others: limits of names and labels, the time window, exponential
+/// histograms, no temporality, increments that are not finite.
 /// **Errors** invalid_input for a body that cannot be decoded (with the byte offset for JSON),
 /// too_large when the samples would take more than `batch_bytes_max`. Pure.
 [[nodiscard]] Result<OtlpMetrics> parse_otlp_metrics(std::string_view body, OtlpFormat format,

@@ -41,10 +41,10 @@ struct MetricMetadata {
 class MetadataBatch {
  public:
   struct View {
-    std::string_view family;
+    std::string_view family = {};
     MetricType type = MetricType::unknown;
-    std::string_view unit;
-    std::string_view help;
+    std::string_view unit = {};
+    std::string_view help = {};
   };
 
   void append(const View& entry);

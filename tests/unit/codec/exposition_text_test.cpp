@@ -10,8 +10,14 @@ namespace {
 constexpr std::int64_t kMs = 1'780'315'200'000;
 const Timestamp kNow = from_unix_us(kMs * 1000);
 
-Result<model::SampleBatch> parse(std::string_view body) {
-  return parse_exposition_text(body, kNow, {});
+Result<Exposition> parse_whole(std::string_view body,
+                               ExpositionFormat format = ExpositionFormat::text) {
+  return parse_exposition(body, format, kNow, {});
+}
+Result<model::SampleBatch> parse(std::string_view body,
+                                 ExpositionFormat format = ExpositionFormat::text) {
+  SENSUS_TRY(Exposition page, parse_whole(body, format));
+  return std::move(page.samples);
 }
 
 TEST(ExpositionText, APageOfPrometheus) {
@@ -110,21 +116,16 @@ TEST(ExpositionText, ErrorsNameTheLine) {
                              "m 1 2026-01-01",
                              "m 1 1.5",
                              "m 1 1780315200000 x",
-                             "m 1 1780315200000 # {} 1",
                              "m 1 99999999999999999999",
                              "m 1 -99999999999999999999",
                              "m 1 0",
                              "m 1\r",
+                             "m 1 # an exemplar has braces",
                              "m{a=\"\xff\"} 1",
                              std::string("m{a=\"\0\"} 1", 11),
                              "m-n 1",
                              "m.5",
                              "m.5 1",
-                             "# TYPE",
-                             "# TYPE m",
-                             "# TYPE m curve",
-                             "# TYPE m counter x",
-                             "# TYPE 1 counter",
                              std::string(256, 'm') + " 1",
                              "m{a=\"" + long_value + "\"} 1"};
   for (const std::string& line : bad) {
@@ -149,6 +150,94 @@ TEST(ExpositionText, TheWindowItself) {
   const std::int64_t latest = kMs + std::chrono::milliseconds(limits.future_window).count();
   EXPECT_TRUE(parse("m 1 " + std::to_string(latest)));
   EXPECT_FALSE(parse("m 1 " + std::to_string(latest + 1)));
+}
+
+TEST(ExpositionMetadata, TypeHelpAndUnitOfAFamilyAreOne) {
+  const auto page = parse_whole(
+      "# HELP a The \\\\ and the\\nline, \\t as it is. \n"
+      "# TYPE a counter\n"
+      "a 1\n"
+      "# TYPE b_seconds histogram\n"
+      "# UNIT b_seconds seconds\n"
+      "# HELP\tb_seconds\tOf b.\n"
+      "b_seconds_count 1\n"
+      "# HELP c\n"
+      "# a comment\n"
+      "#TYPE d gauge");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->refused_metadata, 0U);
+  ASSERT_EQ(page->metadata.size(), 4U);
+  EXPECT_EQ(page->metadata[0].family, "a");
+  EXPECT_EQ(page->metadata[0].type, model::MetricType::counter);
+  EXPECT_EQ(page->metadata[0].help, "The \\ and the\nline, \\t as it is. ");
+  EXPECT_EQ(page->metadata[1].family, "b_seconds");
+  EXPECT_EQ(page->metadata[1].type, model::MetricType::histogram);
+  EXPECT_EQ(page->metadata[1].unit, "seconds");
+  EXPECT_EQ(page->metadata[1].help, "Of b.");
+  EXPECT_EQ(page->metadata[2].family, "c");
+  EXPECT_EQ(page->metadata[2].help, "");
+  EXPECT_EQ(page->metadata[3].family, "d");
+}
+
+TEST(ExpositionMetadata, BrokenMetadataRefusesNoSamples) {
+  for (const char* line : {"# TYPE", "# TYPE m curve", "# TYPE m counter x", "# HELP m \xff",
+                           "# HELP \xff help", "# UNIT"}) {
+    const auto page = parse_whole(std::string(line) + "\nm 1\n");
+    ASSERT_TRUE(page) << line;
+    EXPECT_EQ(page->samples.size(), 1U);
+    EXPECT_EQ(page->refused_metadata, 1U) << line;
+  }
+}
+
+TEST(OpenMetrics, IsToldByItsTypeOrItsEnd) {
+  const auto of = [](std::string_view type, std::string_view body) {
+    return exposition_format(type, body) == ExpositionFormat::open_metrics;
+  };
+  EXPECT_TRUE(of("application/openmetrics-text; version=1.0.0; charset=utf-8", "a 1\n"));
+  EXPECT_TRUE(of("application/x-www-form-urlencoded", "a 1\n# EOF\n"));
+  EXPECT_TRUE(of("", "a 1\n# EOF"));
+  EXPECT_TRUE(of("", "# EOF\n"));
+  EXPECT_FALSE(of("", "a 1\n"));
+  EXPECT_FALSE(of("text/plain; version=0.0.4", "# EOF\na 1\n"));
+  EXPECT_FALSE(of("", "a 1 # EOF"));
+  EXPECT_FALSE(of("", ""));
+}
+
+TEST(OpenMetrics, TimestampsAreSeconds) {
+  const auto page = parse("a 1 1780315199.25\nb 2 1780315199\nc 3\nd 4 1.780315199e9\n# EOF\n",
+                          ExpositionFormat::open_metrics);
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->size(), 4U);
+  EXPECT_EQ(page->rows()[0].time, kNow - std::chrono::milliseconds{750});
+  EXPECT_EQ(page->rows()[1].time, kNow - std::chrono::seconds{1});
+  EXPECT_EQ(page->rows()[2].time, kNow);
+  EXPECT_EQ(page->rows()[3].time, kNow - std::chrono::seconds{1});
+  for (const char* bad : {"a 1 1780315200000", "a 1 nan", "a 1 inf", "a 1 1e999", "a 1 yesterday"}) {
+    EXPECT_FALSE(parse(std::string(bad) + "\n# EOF\n", ExpositionFormat::open_metrics)) << bad;
+  }
+}
+
+TEST(OpenMetrics, ExemplarsAreCountedAndSkipped) {
+  const auto page = parse_whole(
+      "a_bucket{le=\"1\"} 3 # {trace_id=\"KOO5S4vxi0o\"} 0.67\n"
+      "a_bucket{le=\"+Inf\"} 4 1780315199 # {trace_id=\"x y\"} 9.8 1780315198.1\n"
+      "# EOF\n",
+      ExpositionFormat::open_metrics);
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ(page->exemplars, 2U);
+  ASSERT_EQ(page->samples.size(), 2U);
+  EXPECT_EQ(page->samples.rows()[0].value, 3);
+  EXPECT_EQ(page->samples.rows()[1].time, kNow - std::chrono::seconds{1});
+}
+
+TEST(OpenMetrics, APageWithoutItsEndWasCutOff) {
+  const auto cut = parse("a 1\nb 2\n", ExpositionFormat::open_metrics);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().field, "line 2");
+  const auto more = parse("a 1\n# EOF\nb 2\n", ExpositionFormat::open_metrics);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().field, "line 3");
+  EXPECT_TRUE(parse("# EOF", ExpositionFormat::open_metrics));
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace sensus::codec::test {
 namespace {
 
@@ -17,7 +20,7 @@ std::string refused(const std::string& body) {
   return parsed ? "" : parsed.error().message;
 }
 std::string one_metric_json(const std::string& metric) {
-  return R"({"resourceMetrics":[{"scopeMetrics":[{"scope":{"name":"s"},"metrics":[)" + metric +
+  return R"({"resourceMetrics":[{"scopeMetrics":[{"scope":{},"metrics":[)" + metric +
          "]}]}]}";
 }
 std::string gauge_json(const std::string& point) {
@@ -43,7 +46,7 @@ TEST(OtlpJson, TheSameAsProtobuf) {
         {"name":"latency","unit":"ms","histogram":{"aggregationTemporality":2,"dataPoints":[
           {"timeUnixNano":"1795168800000000000","count":"6","sum":4.5,"bucketCounts":["1",2,"3"],"explicitBounds":[0.1,10]}]}},
         {"name":"rpc","summary":{"dataPoints":[{"timeUnixNano":"1795168800000000000","count":2,"sum":"3",
-          "quantileValues":[{"quantile":0.5,"value":1},{"quantile":0.9,"value":"NaN"}]}]}}
+          "quantileValues":[{"quantile":0.5,"value":1},{"quantile":0.9,"value":2}]}]}}
       ]}],
       "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}}]})";
   const OtlpMetrics parsed = read(json);
@@ -55,6 +58,7 @@ TEST(OtlpJson, TheSameAsProtobuf) {
                        {"latency_milliseconds_sum{job=\"shop\"}", {4.5}},
                        {"latency_milliseconds_count{job=\"shop\"}", {6}},
                        {"rpc{job=\"shop\",quantile=\"0.5\"}", {1}},
+                       {"rpc{job=\"shop\",quantile=\"0.9\"}", {2}},
                        {"rpc_sum{job=\"shop\"}", {3}},
                        {"rpc_count{job=\"shop\"}", {2}}};
   EXPECT_EQ(show(parsed.samples), expected);
@@ -79,11 +83,33 @@ TEST(OtlpJson, IntegersAsStringsOrNumbers) {
   }
 }
 
-TEST(OtlpJson, NumbersThatAreNoneAreRejectedPoints) {
-  for (const char* value :
-       {R"("asDouble":"NaN")", R"("asDouble":"-Infinity")", R"("asDouble":1e400)", R"("x":1)"}) {
-    EXPECT_EQ(read(gauge_json(value)).rejected_points, 1U) << value;
-  }
+TEST(OtlpJson, NotANumberAndInfinitiesAreSamples) {
+  const auto value_of = [](const char* value) {
+    return read(gauge_json(value)).samples.rows().at(0).value;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(std::isnan(value_of(R"("asDouble":"NaN")")));
+  EXPECT_EQ(value_of(R"("asDouble":"-Infinity")"), -kInfinity);
+  EXPECT_EQ(value_of(R"("asDouble":1e400)"), kInfinity);
+  EXPECT_EQ(read(gauge_json(R"("x":1)")).rejected_points, 1U) << "no value at all";
+}
+
+TEST(OtlpJson, ScopesAreLabelsWhereverTheyStand) {
+  const std::string body = R"({"resourceMetrics":[{"scopeMetrics":[
+    {"metrics":[{"name":"a","description":"of a","unit":"s","gauge":{"dataPoints":[{"timeUnixNano":"1795168800000000000","asInt":1}]}}],
+     "schemaUrl":"https://x/1","scope":{"version":"1.2","name":"li\u0062","attributes":[{"key":"team.name","value":{"stringValue":"t"}}]}},
+    {"metrics":[{"name":"b","gauge":{"dataPoints":[{"timeUnixNano":"1795168800000000000","asInt":2}]}}]}]}]})";
+  const OtlpMetrics parsed = read(body);
+  const Shown expected{
+      {"a_seconds{otel_scope_name=\"lib\",otel_scope_schema_url=\"https://x/1\",otel_scope_team_name=\"t\",otel_scope_version=\"1.2\"}",
+       {1}},
+      {"b{}", {2}}};
+  EXPECT_EQ(show(parsed.samples), expected);
+  ASSERT_EQ(parsed.metadata.size(), 2U);
+  EXPECT_EQ(parsed.metadata[0].family, "a_seconds");
+  EXPECT_EQ(parsed.metadata[0].type, model::MetricType::gauge);
+  EXPECT_EQ(parsed.metadata[0].unit, "seconds");
+  EXPECT_EQ(parsed.metadata[0].help, "of a");
 }
 
 TEST(OtlpJson, FlagsAndTemporalities) {

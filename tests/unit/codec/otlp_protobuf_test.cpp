@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace sensus::codec::test {
@@ -47,8 +49,7 @@ TEST(OtlpProtobuf, AnEmptyRequestIsASuccess) {
 
 TEST(OtlpProtobuf, ResourceNamesJobAndInstance) {
   const std::string resource = bytes_field(1, pair("service.name", text_value("checkout"))) +
-                               bytes_field(1, pair("service.instance.id", text_value("pod-1"))) +
-                               bytes_field(1, pair("host.name", text_value("ignored")));
+                               bytes_field(1, pair("service.instance.id", text_value("pod-1")));
   const std::string metrics = bytes_field(2, gauge("up", Number{}.bytes()));
   EXPECT_EQ(show(read(request(metrics, resource)).samples),
             (Shown{{"up{instance=\"pod-1\",job=\"checkout\"}", {1.5}}}));
@@ -61,6 +62,60 @@ TEST(OtlpProtobuf, ResourceNamesJobAndInstance) {
             (Shown{{"up{instance=\"pod-1\",job=\"shop/checkout\"}", {1.5}}}));
   // What names one resource says nothing about the next.
   EXPECT_EQ(show(read(turned + request(metrics)).samples).count("up{}"), 1U);
+}
+
+TEST(OtlpProtobuf, WhatElseIsKnownOfAResourceIsTargetInfo) {
+  const std::string more = bytes_field(1, pair("host.name", text_value("h1"))) +
+                           bytes_field(1, pair("job", text_value("not this one"))) +
+                           bytes_field(1, pair("too.long", text_value(std::string(5000, 'x')))) +
+                           bytes_field(1, pair("process.pid", varint_field(3, 7)));
+  const std::string named = bytes_field(1, pair("service.name", text_value("checkout")));
+  const std::string points =
+      bytes_field(2, gauge("a", Number{.time = kNowNs - 1'000'000'000}.bytes())) +
+      bytes_field(2, gauge("b", Number{}.bytes()));
+  const OtlpMetrics parsed = read(request(points, more + named) + request(points, named));
+  const std::string target = "target_info{host_name=\"h1\",job=\"checkout\",process_pid=\"7\"}";
+  const Shown shown = show(parsed.samples);
+  EXPECT_EQ(shown.count(target), 1U);
+  EXPECT_EQ(shown.size(), 3U) << "none of a resource of which nothing else is known";
+  const auto& rows = parsed.samples.rows();
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& one) {
+    return parsed.samples.key(one).starts_with("target_info");
+  });
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ(row->time, now()) << "the newest point's";
+  EXPECT_EQ(show(read(request(points, more)).samples).size(), 2U) << "nothing to join it by";
+  const std::string old = bytes_field(2, gauge("a", Number{.time = 1}.bytes()));
+  EXPECT_TRUE(read(request(old, more + named)).samples.empty()) << "no point was kept";
+}
+
+TEST(OtlpProtobuf, ScopesAreLabels) {
+  const std::string scope = bytes_field(1, "lib") + bytes_field(2, "1.2") +
+                            bytes_field(3, pair("team.name", text_value("t")));
+  const std::string body =
+      bytes_field(1, bytes_field(2, bytes_field(2, gauge("a", Number{}.bytes())) +
+                                        bytes_field(3, "https://x/1") + bytes_field(1, scope)) +
+                         bytes_field(2, bytes_field(2, gauge("b", Number{}.bytes()))));
+  const Shown expected{
+      {"a{otel_scope_name=\"lib\",otel_scope_schema_url=\"https://x/1\",otel_scope_team_name=\"t\",otel_"
+       "scope_version=\"1.2\"}",
+       {1.5}},
+      {"b{}", {1.5}}};
+  EXPECT_EQ(show(read(body).samples), expected);
+}
+
+TEST(OtlpProtobuf, TypeUnitAndDescriptionAreMetadata) {
+  const std::string point = Number{}.bytes();
+  const std::string described = bytes_field(2, sum("sent", point, 1, true, "By") + bytes_field(2, "of sent"));
+  const std::string bad = bytes_field(2, gauge("???", point));
+  const OtlpMetrics parsed = read(request(described + bytes_field(2, sum("level", point, 2, false, "1")) + bad));
+  ASSERT_EQ(parsed.metadata.size(), 2U);
+  EXPECT_EQ(parsed.metadata[0].family, "sent_bytes_total");
+  EXPECT_EQ(parsed.metadata[0].type, model::MetricType::counter);
+  EXPECT_EQ(parsed.metadata[0].unit, "bytes");
+  EXPECT_EQ(parsed.metadata[0].help, "of sent");
+  EXPECT_EQ(parsed.metadata[1].type, model::MetricType::gauge) << "a sum that may fall";
+  EXPECT_EQ(parsed.metadata[1].unit, "");
 }
 
 TEST(OtlpProtobuf, AnIntegerIsSigned) {
@@ -140,8 +195,11 @@ TEST(OtlpProtobuf, SummariesAreQuantiles) {
   const std::string point = fixed_field(3, kNowNs) + fixed_field(4, std::uint64_t{9}) +
                             fixed_field(5, 2.5) + quantile(0.5, 1.0) +
                             quantile(0.99, std::numeric_limits<double>::quiet_NaN());
+  Shown shown = show(read(one_metric(metric("rpc", "", 11, bytes_field(1, point)))).samples);
+  EXPECT_TRUE(std::isnan(shown["rpc{quantile=\"0.99\"}"].at(0))) << "of nothing";
+  shown.erase("rpc{quantile=\"0.99\"}");
   const Shown expected{{"rpc{quantile=\"0.5\"}", {1}}, {"rpc_sum{}", {2.5}}, {"rpc_count{}", {9}}};
-  EXPECT_EQ(show(read(one_metric(metric("rpc", "", 11, bytes_field(1, point)))).samples), expected);
+  EXPECT_EQ(shown, expected);
 }
 
 TEST(OtlpProtobuf, ExponentialHistogramsAreCountedAsRejected) {
@@ -158,6 +216,11 @@ TEST(OtlpProtobuf, APointWithoutARecordedValueIsPassedOver) {
   const OtlpMetrics parsed = read(one_metric(gauge("g", Number{.value = "", .flags = 1}.bytes())));
   EXPECT_TRUE(parsed.samples.empty());
   EXPECT_EQ(parsed.rejected_points, 0U);
+  EXPECT_EQ(parsed.stale_markers, 1U);
+  const std::string stale = Number{.value = fixed_field(4, std::uint64_t{0x7ff0000000000002})}.bytes();
+  const OtlpMetrics ended = read(one_metric(gauge("g", stale)));
+  EXPECT_TRUE(ended.samples.empty());
+  EXPECT_EQ(ended.stale_markers, 1U) << "Prometheus' way to say the same";
   EXPECT_EQ(read(one_metric(gauge("g", Number{.flags = 2}.bytes()))).samples.size(), 1U)
       << "other flags mean nothing";
 }
@@ -168,15 +231,13 @@ TEST(OtlpProtobuf, WhatCannotBeKeptIsRejectedPointByPoint) {
       Number{.attributes = attribute("a", text_value(std::string(5000, 'x')))}.bytes();
   const std::string not_text = Number{.attributes = attribute("a", text_value("\xFF"))}.bytes();
   const std::string old = Number{.time = 1}.bytes();
-  const std::string infinite =
-      Number{.value = fixed_field(4, std::numeric_limits<double>::infinity())}.bytes();
   const std::string none = Number{.value = ""}.bytes();
   std::string many;
   for (int i = 0; i < 200; ++i) {
     many += attribute("k" + std::to_string(i), text_value("v"));
   }
   for (const std::string& bad :
-       {long_value, not_text, old, infinite, none, Number{.attributes = many}.bytes()}) {
+       {long_value, not_text, old, none, Number{.attributes = many}.bytes()}) {
     const OtlpMetrics parsed =
         read(one_metric(metric("g", "", 5, bytes_field(1, good) + bytes_field(1, bad))));
     EXPECT_EQ(parsed.samples.size(), 1U);
@@ -185,6 +246,26 @@ TEST(OtlpProtobuf, WhatCannotBeKeptIsRejectedPointByPoint) {
   }
   EXPECT_EQ(read(one_metric(gauge("???", good))).rejected_points, 1U);
   EXPECT_EQ(read(one_metric(gauge(std::string(300, 'n'), good))).rejected_points, 1U);
+}
+
+TEST(OtlpProtobuf, NotANumberAndInfinitiesAreSamplesButNoIncrements) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::string infinite = Number{.value = fixed_field(4, kInfinity)}.bytes();
+  const std::string none = Number{.value = fixed_field(4, std::numeric_limits<double>::quiet_NaN())}.bytes();
+  EXPECT_EQ(show(read(one_metric(gauge("g", infinite))).samples), (Shown{{"g{}", {kInfinity}}}));
+  EXPECT_EQ(read(one_metric(gauge("g", none))).samples.size(), 1U);
+  for (const std::string& point : {infinite, none}) {
+    EXPECT_EQ(read(one_metric(sum("s", point, 2, true))).samples.size(), 1U);
+    EXPECT_EQ(read(one_metric(sum("s", point, 1, false))).rejected_points, 1U);
+  }
+  const std::string histogram =
+      fixed_field(3, kNowNs) + fixed_field(4, std::uint64_t{6}) + fixed_field(5, kInfinity);
+  const auto parsed = [&histogram](std::uint64_t temporality) {
+    return read(one_metric(
+        metric("h", "", 9, bytes_field(1, histogram) + varint_field(2, temporality))));
+  };
+  EXPECT_EQ(parsed(1).rejected_points, 1U);
+  EXPECT_EQ(parsed(2).samples.size(), 3U);
 }
 
 TEST(OtlpProtobuf, AttributeValuesOfEveryKind) {

@@ -91,7 +91,23 @@ TEST(RemoteWriteV1, ExemplarsHistogramsAndMetadataNeverFail) {
   EXPECT_EQ(write->samples.size(), 1U);
   EXPECT_EQ(write->exemplars, 1U);
   EXPECT_EQ(write->histograms, 1U);
-  EXPECT_EQ(write->metadata, 1U);
+  EXPECT_EQ(write->refused_metadata, 1U) << "damaged, and alone so";
+  EXPECT_FALSE(write->first_refusal);
+}
+
+TEST(RemoteWriteV1, MetadataIsGivenAsItCame) {
+  const auto write =
+      v1(Proto()
+             .bytes(3, Proto().varint(1, 3).bytes(2, "http").bytes(4, "a help").bytes(5, "s").text())
+             .bytes(3, Proto().varint(1, 99).bytes(2, "later").text())
+             .text());
+  ASSERT_TRUE(write);
+  ASSERT_EQ(write->metadata.size(), 2U);
+  EXPECT_EQ(write->metadata[0].family, "http");
+  EXPECT_EQ(write->metadata[0].type, model::MetricType::histogram);
+  EXPECT_EQ(write->metadata[0].help, "a help");
+  EXPECT_EQ(write->metadata[0].unit, "s");
+  EXPECT_EQ(write->metadata[1].type, model::MetricType::unknown) << "a type of tomorrow";
 }
 
 TEST(RemoteWriteV1, UnknownFieldsAreSkipped) {
@@ -284,16 +300,49 @@ TEST(RemoteWriteV2, HistogramsExemplarsAndMetadata) {
   EXPECT_FALSE(write->first_refusal);
   EXPECT_EQ(write->histograms, 1U);
   EXPECT_EQ(write->exemplars, 1U);
-  EXPECT_EQ(write->metadata, 1U);
+  ASSERT_EQ(write->metadata.size(), 1U);
+  EXPECT_EQ(write->metadata[0].family, "up");
+  EXPECT_EQ(write->metadata[0].type, model::MetricType::gauge);
+  EXPECT_EQ(write->metadata[0].help, kSymbols[5]);
+  EXPECT_EQ(write->metadata[0].unit, kSymbols[6]);
+}
+
+TEST(RemoteWriteV2, MetadataOfAFamilyComesOnceAndByTheFamilysName) {
+  const std::vector<std::string> symbols{"", "__name__", "h_bucket", "h_count", "le", "1", "the help"};
+  const std::string histogram = Proto().bytes(5, Proto().varint(1, 3).varint(3, 6).text()).text();
+  const std::string silent = Proto().bytes(5, "").text();
+  const auto write = v2(request_v2(
+      symbols, {series_v2({1, 2, 4, 5}, {sample(1, kMs)}) + histogram,
+                series_v2({1, 2}, {sample(1, kMs)}) + histogram,
+                histogram + series_v2({1, 3}, {sample(1, kMs)}), series_v2({1, 3}, {}) + silent,
+                series_v2({4, 5}, {sample(1, kMs)}) + histogram}));
+  ASSERT_TRUE(write);
+  EXPECT_EQ(write->refused_series, 1U) << "the nameless one";
+  ASSERT_EQ(write->metadata.size(), 2U) << "of h_bucket and of h_count";
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(write->metadata[i].family, "h");
+    EXPECT_EQ(write->metadata[i].help, "the help");
+  }
+}
+
+TEST(RemoteWriteV2, BrokenMetadataRefusesNothingElse) {
+  const std::string good = series_v2({1, 2}, {sample(1, kMs)});
+  for (const std::string& broken :
+       {Proto().varint(3, 7).text(), Proto().varint(4, ~std::uint64_t{0}).text(), std::string("\x0a")}) {
+    const auto write = v2(request_v2(kSymbols, {good + Proto().bytes(5, broken).text()}));
+    ASSERT_TRUE(write);
+    EXPECT_EQ(write->samples.size(), 1U);
+    EXPECT_FALSE(write->first_refusal);
+    EXPECT_EQ(write->refused_metadata, 1U);
+    EXPECT_TRUE(write->metadata.empty());
+  }
 }
 
 TEST(RemoteWriteV2, OddOrWildReferencesRefuseThatSeries) {
   const std::string good = series_v2({1, 2}, {sample(1, kMs)});
-  const std::string wild_help =
-      series_v2({1, 2}, {sample(1, kMs)}) + Proto().bytes(5, Proto().varint(3, 7).text()).text();
   for (const std::string& bad :
        {series_v2({1, 2, 3}, {sample(1, kMs)}), series_v2({1, 7}, {sample(1, kMs)}),
-        series_v2({1, ~std::uint64_t{0}}, {sample(1, kMs)}), wild_help}) {
+        series_v2({1, ~std::uint64_t{0}}, {sample(1, kMs)})}) {
     const auto write = v2(request_v2(kSymbols, {good, bad, good}));
     ASSERT_TRUE(write);
     EXPECT_EQ(write->samples.size(), 2U);
