@@ -55,6 +55,8 @@ Reply post_exposition_text(State& state, const http::Request& request) {
   if (!page) {
     return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", page.error()));
   }
+  note_metadata(state, page->metadata, page->refused_metadata);
+  state.import_exemplars.inc(static_cast<double>(page->exemplars));
   return accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(page->samples));
 }
 
@@ -117,6 +119,15 @@ Error series_limit_error(std::size_t sent, std::size_t stored) {
                         std::to_string(stored) + " are stored");
 }
 
+void note_metadata(const State& state, const model::MetadataBatch& batch, std::size_t refused) {
+  if (!batch.empty()) {
+    state.deps.note_metadata(kDefaultTenant, batch);
+  }
+  if (refused > 0) {
+    state.metadata_refused.inc(static_cast<double>(refused));
+  }
+}
+
 Operations ingest_operations() {
   return {
       {.method = http::Method::post,
@@ -143,10 +154,18 @@ Operations ingest_operations() {
        .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type. Samples without a timestamp (in "
                       "milliseconds) count as taken now. All or nothing: the problem's `field` names the first bad line. 202 means "
                       "committed. As in /api/v1/metrics, series beyond the limit are refused alone. Query parameters are ignored.",
+}
+
+       .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type, plain or gzip. Samples without a "
+                      "timestamp count as taken now; a timestamp is in milliseconds, or in seconds where the page is OpenMetrics: by "
+                      "its Content-Type, or because it ends with `# EOF`. TYPE, HELP and UNIT lines are kept as metadata; exemplars "
+                      "are passed over. All or nothing: the problem's `field` names the first bad line. 202 means committed. Query "
+                      "parameters are ignored.",
        .body_schema = "ExpositionText",
        .body_limit = BodyLimit::ingest,
        .body_type = "text/plain",
        .any_body_type = true,
+       .body_encoding = "gzip",
        .problems = {400, 413, 415, 503},
        .responses = {{202, "Committed.", kJson, "MetricsAccepted"}}},
       {.method = http::Method::post,

@@ -28,6 +28,8 @@ struct State {
   telemetry::Counter metrics_rejected;
   telemetry::Counter import_rejected;
   telemetry::Counter alerts_rejected;
+  telemetry::Counter metadata_refused;
+  telemetry::Counter import_exemplars;
   OtlpState otlp;
   RemoteWriteCounters remote_write;
 };
@@ -78,6 +80,7 @@ using Operations = std::vector<Operation>;
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
 [[nodiscard]] Operations series_operations();
+[[nodiscard]] Operations metadata_operations();
 [[nodiscard]] Operations event_operations();
 [[nodiscard]] Operations health_operations();
 [[nodiscard]] Operations docs_operations();
@@ -94,6 +97,8 @@ inline constexpr std::string_view kProtobuf = "application/x-protobuf";
 
 /// For senders of samples of which not all were stored: the tenant may have no more active series. Final, and the rest is stored.
 [[nodiscard]] Error series_limit_error(std::size_t sent, std::size_t stored);
+/// Hands on what a body says about its metrics; `refused` entries were damaged.
+void note_metadata(const State& state, const model::MetadataBatch& batch, std::size_t refused);
 
 /// JSON that must not be cached.
 [[nodiscard]] http::Response reply_json(int status, std::string body);

@@ -88,6 +88,8 @@ Reply post_otlp_metrics(State& state, const http::Request& request) {
                                                 "otlp_refused", parsed.error()));
   }
   note_rejected(state, request, *parsed);
+  note_metadata(state, parsed->metadata, 0);
+  state.otlp.stale_points.inc(static_cast<double>(parsed->stale_markers));
   add_deltas(state.otlp, *parsed);
   if (const std::size_t sent = parsed->samples.size(); sent > 0) {
     auto accepting =
@@ -116,6 +118,9 @@ OtlpState make_otlp_state(telemetry::Metrics& metrics) {
   state.points_rejected =
       metrics.counter("sensus_api_otlp_points_rejected_total",
                       "OTLP data points rejected by partial success; senders do not repeat them");
+  state.stale_points =
+      metrics.counter("sensus_api_otlp_stale_points_total",
+                      "OTLP data points that say that there is no value any more; they are no samples");
   state.deltas_late =
       metrics.counter("sensus_api_otlp_deltas_late_total",
                       "OTLP increments older than the last of their series, not counted again");

@@ -16,6 +16,7 @@ struct OtlpState {
   codec::DeltaSums deltas{kDeltaSeriesMax};
   telemetry::Counter bodies_rejected;
   telemetry::Counter points_rejected;
+  telemetry::Counter stale_points;
   telemetry::Counter deltas_late;
   telemetry::Counter deltas_forgotten;
   telemetry::Gauge delta_series;

@@ -70,6 +70,7 @@ Reply post_write(State& state, const http::Request& request) {
   if (!parsed) {
     co_return refuse(state, request, parsed.error(), 0);
   }
+  note_metadata(state, parsed->metadata, parsed->refused_metadata);
   // A stale marker is taken in by ending its series, so it counts as written: a sender that gets
   // back less than it sent reports data loss.
   std::size_t written = parsed->stale_markers;
@@ -131,7 +132,7 @@ Operations remote_write_operations() {
                       "how much. When some samples are bad, "
                       "the others are stored and the answer is 400. Stale markers end a series and "
                       "are not stored; native histograms "
-                      "and exemplars are skipped and counted. Query parameters are ignored.",
+                      "and exemplars are skipped and counted; metadata is kept. Query parameters are ignored.",
        .body_schema = "RemoteWriteBody",
        .body_limit = BodyLimit::ingest,
        .body_type = "application/x-protobuf",

@@ -22,6 +22,10 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
       .metrics_rejected = metrics.counter(rejected, rejected_help, {{"kind", "metrics"}}),
       .import_rejected = metrics.counter(rejected, rejected_help, {{"kind", "import"}}),
       .alerts_rejected = metrics.counter(rejected, rejected_help, {{"kind", "alerts"}}),
+      .metadata_refused = metrics.counter("sensus_api_metadata_refused_total",
+                                          "Damaged entries of metadata in ingest bodies; the samples beside them were taken"),
+      .import_exemplars = metrics.counter("sensus_api_import_skipped_exemplars_total",
+                                          "Exemplars of imported pages, which are not kept"),
       .otlp = make_otlp_state(metrics),
       .remote_write = make_remote_write_counters(metrics),
   });
@@ -69,7 +73,7 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
 Operations collect_operations() {
   Operations all;
   for (Operations part : {ingest_operations(), remote_write_operations(), otlp_operations(), alert_operations(), analysis_operations(),
-                          series_operations(),
+                          series_operations(), metadata_operations(),
                           event_operations(), health_operations(), docs_operations()}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }

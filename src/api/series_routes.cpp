@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <set>
 
 namespace sensus::api {
 namespace {
@@ -60,10 +61,20 @@ void append_value(std::string& out, double value) {
   out.append(digits, error == std::errc{} ? end : digits);
 }
 
-std::string render_series(const storage::SeriesInfo& series) {
+std::string render_series(const storage::SeriesInfo& series, const storage::MetadataStore::ByMetric& metadata) {
+  const auto said = metadata.find(series.metric_name);
   return "{\"id\":" + std::to_string(series.id) + ",\"metric_name\":" + codec::quote_json(series.metric_name) +
          ",\"labels\":" + codec::render_labels(series.labels) + ",\"first_seen\":\"" +
-         render_rfc3339(series.first_seen) + "\",\"last_seen\":\"" + render_rfc3339(series.last_seen) + "\"}";
+         render_rfc3339(series.first_seen) + "\",\"last_seen\":\"" + render_rfc3339(series.last_seen) + "\",\"metadata\":" +
+         (said == metadata.end() ? "null" : codec::render_metadata(said->second)) + "}";
+}
+
+std::vector<std::string> names_of(const std::vector<storage::SeriesInfo>& series) {
+  std::set<std::string> names;
+  for (const storage::SeriesInfo& one : series) {
+    names.insert(one.metric_name);
+  }
+  return {names.begin(), names.end()};
 }
 
 Result<storage::SeriesQuery> parse_series_query(const http::Request& request) {
@@ -99,7 +110,12 @@ Reply list_series(State& state, const http::Request& request) {
     page.items.resize(limit);
     page.next = model::PageKey{Timestamp{}, page.items.back().id};
   }
-  co_return reply_page(page, render_series);
+  auto describing = state.deps.metadata.of_metrics(request.deadline, kDefaultTenant, names_of(page.items));
+  const auto metadata = co_await std::move(describing);
+  if (!metadata) {
+    co_return http::to_response(metadata.error());
+  }
+  co_return reply_page(page, [&metadata](const storage::SeriesInfo& series) { return render_series(series, *metadata); });
 }
 
 storage::Aggregation parse_aggregation(const std::string& text) {

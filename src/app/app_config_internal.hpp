@@ -7,6 +7,7 @@
 #include "sensus/config/reader.hpp"
 #include "sensus/http/server.hpp"
 #include "sensus/ingest/ingestor.hpp"
+#include "sensus/ingest/metadata_keeper.hpp"
 #include "sensus/llm/ollama.hpp"
 #include "sensus/model/limits.hpp"
 #include "sensus/pg/options.hpp"

@@ -79,6 +79,9 @@ Result<> Application::create() {
       ingest::Ingestor::Deps{executor, storage::make_sample_writer(config_.database, logs_.log("pg"), metrics_), *samples_, *alerts_,
                              clock_, logs_.log("ingest"), metrics_, [this] { relay_->wake(); }},
       config_.ingest);
+  metadata_keeper_ = std::make_unique<ingest::MetadataKeeper>(
+      ingest::MetadataKeeper::Deps{executor, *metadata_, clock_, logs_.log("ingest"), metrics_},
+      ingest::MetadataKeeper::Limits{.families_max = static_cast<std::size_t>(config_.ingest.metadata_families_max)});
   stop_stack_.push("ingest", [this](Deadline deadline) { return stop_ingest(deadline); });
 
   register_health();
@@ -101,6 +104,7 @@ void Application::create_stores() {
   models_ = storage::make_model_store(*database_);
   detector_states_ = storage::make_detector_state_store(*database_);
   samples_ = storage::make_sample_store(*database_);
+  metadata_ = storage::make_metadata_store(*database_);
   outbox_ = storage::make_outbox(*database_);
   dead_letters_ = storage::make_dead_letters(*database_);
   maintenance_ = storage::make_maintenance(*database_);
@@ -155,6 +159,7 @@ void Application::create_router() {
       api::Deps{
           .accept_samples = [this](Deadline deadline, TenantId tenant,
                                    model::SampleBatch batch) { return accept_samples(deadline, tenant, std::move(batch)); },
+          .note_metadata = [this](TenantId tenant, const model::MetadataBatch& batch) { metadata_keeper_->note(tenant, batch); },
           .accept_alerts = [this](Deadline deadline, TenantId tenant,
                                   model::AlertBatch batch) { return accept_alerts(deadline, tenant, std::move(batch)); },
           .subscribe = [this](Deadline deadline,
@@ -163,6 +168,7 @@ void Application::create_router() {
           .analyses = *analyses_,
           .models = *models_,
           .samples = *samples_,
+          .metadata = *metadata_,
           .health = health_,
           .metrics = metrics_,
           .log = logs_.log("api"),

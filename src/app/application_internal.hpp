@@ -115,6 +115,7 @@ class Application {
   std::unique_ptr<storage::ModelStore> models_;
   std::unique_ptr<storage::DetectorStateStore> detector_states_;
   std::unique_ptr<storage::SampleStore> samples_;
+  std::unique_ptr<storage::MetadataStore> metadata_;
   std::unique_ptr<storage::Outbox> outbox_;
   std::unique_ptr<storage::DeadLetters> dead_letters_;
   std::unique_ptr<storage::Maintenance> maintenance_;
@@ -133,6 +134,7 @@ class Application {
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;
   std::unique_ptr<ingest::Ingestor> ingestor_;
+  std::unique_ptr<ingest::MetadataKeeper> metadata_keeper_;
   std::unique_ptr<runtime::TaskGroup> ingest_tasks_;
   std::unique_ptr<runtime::TaskGroup> upkeep_tasks_;
   std::optional<http::Router> router_;

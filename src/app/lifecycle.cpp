@@ -149,7 +149,11 @@ Async<> Application::stop_server(Deadline deadline) {
 
 Async<> Application::stop_ingest(Deadline deadline) {
   const Result<> stopped = co_await ingestor_->stop(min(deadline, Deadline::after(6s)));
+  const Result<> metadata = co_await metadata_keeper_->stop(min(deadline, Deadline::after(2s)));
   const Result<> tasks = co_await ingest_tasks_->stop(Duration::zero());
+  if (!metadata) {
+    log_.warning("metadata of metrics was not stored at the stop; senders say it again", {{"error", metadata.error().message}});
+  }
   co_return stopped ? tasks : stopped;
 }
 

@@ -71,6 +71,7 @@ Task Application::start_up() {
 
 void Application::start_workers() {
   ingest_tasks_->spawn("ingest", ingestor_->run());
+  ingest_tasks_->spawn("metadata", metadata_keeper_->run());
   relay_tasks_->spawn("relay", relay_->run());
   relay_tasks_->spawn("reconciler", relay_->run_reconciler());
   for (const auto& consumer : consumers_) {

@@ -8,8 +8,8 @@
 
 namespace sensus::codec {
 
-/// Gathers the TYPE, HELP and UNIT lines of a page, which stand together for each family, in any order. What is malformed is
-/// counted and passed over: metadata never refuses samples.
+/// Gathers the TYPE, HELP and UNIT lines of a page, which stand together for each family, in any
+/// order. What is malformed is counted and passed over: metadata never refuses samples.
 class FamilyComments {
  public:
   explicit FamilyComments(model::MetadataBatch& out) : out_(out) {}

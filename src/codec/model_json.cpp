@@ -83,6 +83,16 @@ std::string render_model_version(const model::ModelVersion& v) {
       .take();
 }
 
+std::string render_metadata(const model::MetricMetadata& metadata) {
+  return JsonWriter()
+      .begin_object()
+      .member("type", model::to_string(metadata.type))
+      .member("help", std::string_view(metadata.help))
+      .member("unit", std::string_view(metadata.unit))
+      .end_object()
+      .take();
+}
+
 std::string render_step_batch(const StepBatch& batch) {
   JsonWriter out;
   out.reserve(64 + batch.points.size() * 48);

@@ -24,6 +24,9 @@ void describe(config::Section& section, Options& options) {
                    "How long after its end a step waits for late samples. Later ones are stored but not analysed.");
   section.integer("alerts_in_flight_max", options.alerts_in_flight_max, 1, 100'000,
                   "Alert requests that may wait for their commit at once. Beyond it senders get 503 and retry.");
+  section.integer("metadata_families_max", options.metadata_families_max, 0, 1'000'000,
+                  "Metric families whose type, unit and help are kept, as senders give them. Samples of those beyond it are stored all "
+                  "the same.");
 }
 
 }  // namespace sensus::ingest

@@ -6,10 +6,12 @@
 #include "sensus/http/router.hpp"
 #include "sensus/model/alert.hpp"
 #include "sensus/model/limits.hpp"
+#include "sensus/model/metadata.hpp"
 #include "sensus/model/sample.hpp"
 #include "sensus/runtime/async.hpp"
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
+#include "sensus/storage/metadata.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/live_feed.hpp"
 #include "sensus/telemetry/health.hpp"
@@ -41,6 +43,8 @@ void describe(config::Section& section, Options& options);
 /// completes after COMMIT.
 using AcceptSamples =
     std::function<runtime::Async<std::size_t>(Deadline, TenantId, model::SampleBatch)>;
+/// Of ingest::MetadataKeeper: never waits and never fails.
+using NoteMetadata = std::function<void(TenantId, const model::MetadataBatch&)>;
 using AcceptAlerts =
     std::function<runtime::Async<std::vector<storage::AlertOutcome>>(Deadline, TenantId, model::AlertBatch)>;
 using Subscribe = std::function<runtime::Async<std::unique_ptr<stream::LiveFeed::Subscription>>(
@@ -49,12 +53,14 @@ using Subscribe = std::function<runtime::Async<std::unique_ptr<stream::LiveFeed:
 /// Exactly what the routes use. **Lifetime**: all of it outlives the router.
 struct Deps {
   AcceptSamples accept_samples;
+  NoteMetadata note_metadata;
   AcceptAlerts accept_alerts;
   Subscribe subscribe;
   storage::AlertStore& alerts;
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;
   storage::SampleStore& samples;
+  storage::MetadataStore& metadata;
   telemetry::Health& health;
   telemetry::Metrics& metrics;
   telemetry::Log log;

@@ -3,6 +3,7 @@
 #include "sensus/model/alert.hpp"
 #include "sensus/model/analysis.hpp"
 #include "sensus/model/event.hpp"
+#include "sensus/model/metadata.hpp"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ namespace sensus::codec {
 [[nodiscard]] std::string render_anomaly(const model::Anomaly& anomaly);
 [[nodiscard]] std::string render_analysis(const model::Analysis& analysis);
 [[nodiscard]] std::string render_model_version(const model::ModelVersion& version);
+/// Type, help and unit; the family is the key it stands under.
+[[nodiscard]] std::string render_metadata(const model::MetricMetadata& metadata);
 /// `"text"` with quotes and escapes.
 [[nodiscard]] std::string quote_json(std::string_view text);
 

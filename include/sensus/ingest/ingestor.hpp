@@ -31,6 +31,7 @@ struct Options {
   std::chrono::milliseconds analysis_step{60'000};  ///< 0 publishes every sample.
   std::chrono::milliseconds step_grace{10'000};     ///< A step closes this long after its end, or when the series moves on.
   std::int64_t alerts_in_flight_max = 256;
+  std::int64_t metadata_families_max = 20'000;  ///< Metric families whose type, unit and help are kept.
 };
 void describe(config::Section& section, Options& options);
 

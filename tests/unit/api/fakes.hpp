@@ -195,6 +195,40 @@ struct FakeSamples final : storage::SampleStore {
   }
 };
 
+struct FakeMetadata final : storage::MetadataStore {
+  std::optional<Error> error;
+  storage::MetadataQuery seen;
+  std::vector<model::MetricMetadata> families{{"latency_seconds", model::MetricType::gauge, "seconds", "How \"long\"."},
+                                              {"requests_total", model::MetricType::counter, "", ""}};
+
+  runtime::Async<Stored> store(Deadline, TenantId, std::vector<model::MetricMetadata>, std::size_t) override {
+    co_return Stored{};
+  }
+  runtime::Async<std::vector<model::MetricMetadata>> list(Deadline, TenantId, storage::MetadataQuery query) override {
+    seen = query;
+    if (error) {
+      co_return *error;
+    }
+    std::vector<model::MetricMetadata> out(families.begin(),
+                                           families.begin() + static_cast<std::ptrdiff_t>(std::min(families.size(), query.limit)));
+    co_return out;
+  }
+  runtime::Async<ByMetric> of_metrics(Deadline, TenantId, std::vector<std::string> names) override {
+    if (error) {
+      co_return *error;
+    }
+    ByMetric out;
+    for (const std::string& name : names) {
+      for (const model::MetricMetadata& family : families) {
+        if (family.family == name) {
+          out.emplace(name, family);
+        }
+      }
+    }
+    co_return out;
+  }
+};
+
 /// Hands out what is scripted, batch by batch, then fails as a closed feed does.
 struct FakeSubscription final : stream::LiveFeed::Subscription {
   std::deque<std::vector<stream::Entry>> batches;
@@ -221,6 +255,7 @@ inline stream::Entry make_entry(std::string id, std::string type, std::string pa
 struct FakeFlow {
   std::optional<Error> error;
   model::SampleBatch samples;
+  model::MetadataBatch metadata;  ///< Of the last body.
   model::AlertBatch alerts;
   std::size_t alert_calls = 0;
   std::vector<storage::AlertOutcome> outcomes;
@@ -264,6 +299,7 @@ struct World {
   FakeAnalyses analyses;
   FakeModels models;
   FakeSamples samples;
+  FakeMetadata metadata;
   telemetry::Health health;
   telemetry::Metrics metrics;
   ManualClock clock{at("2026-11-20T10:00:00Z")};
@@ -279,6 +315,7 @@ struct World {
     return make_router(
         Deps{.accept_samples = [this](Deadline deadline, TenantId tenant,
                                       model::SampleBatch batch) { return flow.accept_samples(deadline, tenant, std::move(batch)); },
+             .note_metadata = [this](TenantId, const model::MetadataBatch& batch) { flow.metadata = batch; },
              .accept_alerts = [this](Deadline deadline, TenantId tenant,
                                      model::AlertBatch batch) { return flow.accept_alerts(deadline, tenant, std::move(batch)); },
              .subscribe = [this](Deadline deadline,
@@ -287,6 +324,7 @@ struct World {
              .analyses = analyses,
              .models = models,
              .samples = samples,
+             .metadata = metadata,
              .health = health,
              .metrics = metrics,
              .log = logs.log("api"),
