@@ -151,16 +151,11 @@ Operations ingest_operations() {
        .id = "postImportPrometheus",
        .tag = "ingest",
        .summary = "Store samples in Prometheus' text format",
-       .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type. Samples without a timestamp (in "
-                      "milliseconds) count as taken now. All or nothing: the problem's `field` names the first bad line. 202 means "
-                      "committed. As in /api/v1/metrics, series beyond the limit are refused alone. Query parameters are ignored.",
-}
-
        .description = "`curl --data-binary @metrics` of a page of /metrics; any Content-Type, plain or gzip. Samples without a "
                       "timestamp count as taken now; a timestamp is in milliseconds, or in seconds where the page is OpenMetrics: by "
                       "its Content-Type, or because it ends with `# EOF`. TYPE, HELP and UNIT lines are kept as metadata; exemplars "
-                      "are passed over. All or nothing: the problem's `field` names the first bad line. 202 means committed. Query "
-                      "parameters are ignored.",
+                      "are passed over. All or nothing: the problem's `field` names the first bad line. 202 means committed. As in "
+                      "/api/v1/metrics, series beyond the limit are refused alone. Query parameters are ignored.",
        .body_schema = "ExpositionText",
        .body_limit = BodyLimit::ingest,
        .body_type = "text/plain",

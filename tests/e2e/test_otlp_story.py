@@ -77,6 +77,22 @@ class OtlpStory(harness.Story):
         found = self.sensus.get("/api/v1/series?metric=queue_depth").json()["items"]
         self.assertEqual([one["labels"] for one in found], [{**LABELS, "queue_name": "orders"}])
 
+    def test_not_a_number_is_a_sample(self):
+        point = {"timeUnixNano": str(self.now), "asDouble": "NaN"}
+        reply = self.post(otlp.json_request({"name": "g", "gauge": {"dataPoints": [point]}}), otlp.JSON)
+        self.assertEqual((reply.status, reply.body), (200, b"{}"))
+        self.assertEqual([str(value) for value in self.stored()["g", "{}"]], ["nan"])
+
+    def test_what_is_said_of_metrics_and_resources_is_kept(self):
+        point = {"timeUnixNano": str(self.now), "asInt": 1}
+        self.post(otlp.json_request({"name": "sent", "unit": "By", "description": "What went out.", "sum": {
+            "aggregationTemporality": 2, "isMonotonic": True, "dataPoints": [point]}}, resource={**RESOURCE, "host.name": "h1"}), otlp.JSON)
+        self.assertEqual(self.values("target_info", host_name="h1"), [1.0])
+        expected = {"type": "counter", "help": "What went out.", "unit": "bytes"}
+        harness.wait_until(lambda: self.sensus.get("/api/v1/metadata").json()["data"] == {"sent_bytes_total": [expected]}, 20, "metadata")
+        series = self.sensus.get("/api/v1/series?metric=sent_bytes_total").json()["items"]
+        self.assertEqual([one["metadata"] for one in series], [expected])
+
     def test_empty_requests_are_successes(self):
         self.assertEqual(self.post(b"").status, 200)
         self.assertEqual(self.post("{}", otlp.JSON).status, 200)
@@ -91,7 +107,7 @@ class OtlpStory(harness.Story):
         self.assertIn(b"exponential", partial[2])
         self.assertEqual(list(self.stored().values()), [[2.0]])
         self.assertEqual(self.sensus.metric("sensus_api_otlp_points_rejected_total"), 2)
-        point = {"timeUnixNano": str(self.now), "asDouble": "NaN"}
+        point = {"timeUnixNano": str(self.now), "value": "none"}
         partial = self.post(otlp.json_request({"name": "g", "gauge": {"dataPoints": [point]}}), otlp.JSON).json()["partialSuccess"]
         self.assertEqual(partial["rejectedDataPoints"], "1")
 
