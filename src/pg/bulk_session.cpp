@@ -83,7 +83,7 @@ struct BulkSession::Impl {
     } catch (const SqlFailure& e) {
       const auto delay = backoff.next();
       not_before = std::chrono::steady_clock::now() + delay;
-      metrics.count_error("connection");
+      metrics.count_error(classify(e.sqlstate()).error_class);
       log.throttled(telemetry::LogLevel::error, "connect",
                     "the writer of samples cannot open its session; check that PostgreSQL runs and "
                     "that database.url is right",

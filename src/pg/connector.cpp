@@ -23,7 +23,7 @@ Result<std::unique_ptr<Session>> Connector::open_blocking() {
     note_success();
     return session;
   } catch (const SqlFailure& e) {
-    return note_failure(e.what());
+    return note_failure(e);
   }
 }
 
@@ -49,8 +49,14 @@ void Connector::note_success() {
   backoff_.reset();
 }
 
-Error Connector::note_failure(const std::string& what) {
+Verdict Connector::last_failure() const {
   const std::lock_guard lock(mutex_);
+  return last_failure_;
+}
+
+Error Connector::note_failure(const SqlFailure& failure) {
+  const std::lock_guard lock(mutex_);
+  last_failure_ = classify(failure.sqlstate());
   const auto delay = backoff_.next();
   failing_ = true;
   probing_ = false;
@@ -58,7 +64,7 @@ Error Connector::note_failure(const std::string& what) {
   log_.throttled(
       telemetry::LogLevel::error, "connect",
       "cannot open a database session; check that PostgreSQL runs and that database.url is right",
-      {{"reason", what}, {"retry_in_ms", delay.count()}});
+      {{"reason", failure.what()}, {"retry_in_ms", delay.count()}});
   return away();
 }
 

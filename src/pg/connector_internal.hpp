@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pg/session_internal.hpp"
+#include "pg/sqlstate_internal.hpp"
 #include "sensus/runtime/backoff.hpp"
 
 #include <mutex>
@@ -16,17 +17,20 @@ class Connector {
 
   /// **Errors**: unavailable, at once while backing off.
   [[nodiscard]] Result<std::unique_ptr<Session>> open_blocking();
+  /// Why the latest attempt that really asked the server failed.
+  [[nodiscard]] Verdict last_failure() const;
 
  private:
   using Clock = std::chrono::steady_clock;
   [[nodiscard]] Result<> claim_attempt();
   void note_success();
-  [[nodiscard]] Error note_failure(const std::string& what);
+  [[nodiscard]] Error note_failure(const SqlFailure& failure);
 
   const std::string conninfo_;
   telemetry::Log log_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   runtime::Backoff backoff_;
+  Verdict last_failure_ = classify("08001");
   bool failing_ = false;
   bool probing_ = false;
   Clock::time_point not_before_{};

@@ -119,9 +119,10 @@ Result<> Runner::ensure_session(SessionSlot& slot) {
   }
   auto opened = connector_.open_blocking();
   if (!opened) {
-    metrics_.count_error("connection");
+    const Verdict failure = connector_.last_failure();
+    metrics_.count_error(failure.error_class);
     metrics_.up.set(0);
-    reachability_.note_down("cannot open a session; see the log");
+    reachability_.note_down("cannot open a session: " + std::string(failure.advice));
     return opened.error();
   }
   slot.install(std::move(*opened));

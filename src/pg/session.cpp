@@ -120,7 +120,7 @@ Session::Session(const std::string& conninfo) {
   try {
     impl_ = std::make_unique<Impl>(conninfo);
   } catch (const pqxx::failure& e) {
-    throw SqlFailure("08001", first_line(e.what()), true);
+    throw SqlFailure(std::string(sqlstate_of_refusal(e.what())), first_line(e.what()), true);
   }
 }
 

@@ -12,8 +12,8 @@ namespace sensus::pg {
 /// **Errors**: everything throws SqlFailure; nothing of libpqxx escapes.
 class Session final : public Tx {
  public:
-  /// Opens a session; blocks up to connect_timeout a host. SQLSTATE of a refused login is unknown
-  /// to the driver.
+  /// Opens a session; blocks up to connect_timeout a host. A refusal has the SQLSTATE that its text
+  /// gives away.
   explicit Session(const std::string& conninfo);
   ~Session() override;
   Session(const Session&) = delete;

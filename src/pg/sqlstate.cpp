@@ -96,6 +96,28 @@ Verdict classify(std::string_view sqlstate) {
   return {Errc::internal, Reaction::give_up, "internal", "the database refused a statement"};
 }
 
+std::string_view sqlstate_of_refusal(std::string_view message) {
+  struct Phrase {
+    std::string_view text;
+    std::string_view sqlstate;
+  };
+  constexpr std::array kPhrases{
+      Phrase{"too many connections for", "53300"},
+      Phrase{"too many clients already", "53300"},
+      Phrase{"remaining connection slots", "53300"},
+      Phrase{"authentication failed", "28P01"},
+      Phrase{"no pg_hba.conf entry", "28000"},
+      Phrase{"no password supplied", "28P01"},
+      Phrase{"is not permitted to log in", "28000"},
+      Phrase{"session is read-only", "25006"},
+      Phrase{"the database system is", "57P03"},
+  };
+  const auto found = std::ranges::find_if(kPhrases, [message](const Phrase& phrase) {
+    return message.find(phrase.text) != std::string_view::npos;
+  });
+  return found != kPhrases.end() ? found->sqlstate : "08001";
+}
+
 std::string first_line(std::string_view message) {
   std::string line(message.substr(0, std::min<std::size_t>(message.find('\n'), 200)));
   return line;

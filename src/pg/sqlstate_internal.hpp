@@ -46,6 +46,10 @@ class SqlFailure : public std::runtime_error {
   bool lost_;
 };
 
+/// SQLSTATE of a session that could not be opened, from what libpq says of it, since libpq keeps the
+/// state to itself. 08001 for what it does not know, such as messages in another language.
+[[nodiscard]] std::string_view sqlstate_of_refusal(std::string_view message);
+
 /// The server's own sentence without DETAIL, CONTEXT and the statement, which may quote data.
 [[nodiscard]] std::string first_line(std::string_view message);
 

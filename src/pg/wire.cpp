@@ -60,7 +60,8 @@ void Wire::FreeResult::operator()(pg_result* p) const { PQclear(p); }
 
 Wire::Wire(const std::string& conninfo) : connection_(PQconnectdb(conninfo.c_str())) {
   if (PQstatus(connection_.get()) != CONNECTION_OK || PQsetnonblocking(connection_.get(), 1) != 0) {
-    throw SqlFailure("08001", first_line(PQerrorMessage(connection_.get())), true);
+    const std::string message = PQerrorMessage(connection_.get());
+    throw SqlFailure(std::string(sqlstate_of_refusal(message)), first_line(message), true);
   }
   stop_event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stop_event_ < 0) {

@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -112,12 +113,36 @@ class Workspace:
         return path
 
 
-class Postgres:
-    """A private cluster with roles and an empty database `sensus`, owned by sensus_owner."""
+class Faults:
+    """A wall clock that is wrong and a disk that is full, for programs started with `env` (tests/support/fault_shim.cpp)."""
 
     def __init__(self, workspace):
+        self._path = workspace.path / "faults"
+        self._path.write_bytes(bytes(16))
+        self._path.chmod(0o644)
+        library = workspace.path / "sensus_fault_shim.so"  # Where every user may read it.
+        shutil.copy(BIN / library.name, library)
+        self.env = {"LD_PRELOAD": str(library), "SENSUS_FAULTS": str(self._path)}
+
+    def _write(self, at, value):
+        with open(self._path, "r+b") as file:
+            file.seek(at)
+            file.write(struct.pack("=q", value))
+
+    def set_clock(self, seconds_ahead):
+        self._write(0, seconds_ahead * 1_000_000_000)
+
+    def fill_disk(self, full=True):
+        self._write(8, int(full))
+
+
+class Postgres:
+    """A private cluster with roles and an empty database `sensus`, owned by sensus_owner. `env` is for the server alone."""
+
+    def __init__(self, workspace, env=None):
         self.user = "postgres" if os.geteuid() == 0 else None
         self.workspace = workspace
+        self.env = env
         self.data = workspace.sub("pg", self.user)
         self.sockets = workspace.sub("pgs", self.user)
         self._as_server([PG_BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "-N"])
@@ -133,11 +158,20 @@ class Postgres:
 
     def start(self):
         self.process = Process("postgres", [PG_BIN / "postgres", "-D", self.data, "-k", self.sockets, "-c", "listen_addresses=",
-                                            "-c", "max_connections=50"], self.workspace.path, user=self.user)
+                                            "-c", "max_connections=50"], self.workspace.path, user=self.user, env=self.env)
         wait_until(lambda: self.query("SELECT 1", "postgres", "postgres") == [["1"]], READY_S, "PostgreSQL answers")
 
     def stop(self, number=signal.SIGINT):
         self.process.stop(number)
+
+    def send_all(self, number):
+        """A signal to the server and to every process it has made."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in [self.process.pid, *map(int, children)]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass  # A session that ended meanwhile.
 
     def url(self, user, database="sensus"):
         return f"host={self.sockets} dbname={database} user={user}"
@@ -310,8 +344,8 @@ class Story(unittest.TestCase):
         self.addCleanup(lambda: (thing.process if hasattr(thing, "process") else thing).kill())
         return thing
 
-    def start_backends(self):
-        self.postgres = self.managed(Postgres(self.workspace))
+    def start_backends(self, postgres_env=None):
+        self.postgres = self.managed(Postgres(self.workspace, postgres_env))
         self.redis = self.managed(Redis(self.workspace))
 
     def config(self, extra=""):
@@ -323,8 +357,8 @@ redis:
   socket: "{self.redis.socket}"
 {extra}"""
 
-    def start_sensus(self, extra=""):
-        self.sensus = self.managed(Sensus(self.workspace, self.config(extra)))
+    def start_sensus(self, extra="", env=None):
+        self.sensus = self.managed(Sensus(self.workspace, self.config(extra), env=env))
         return self.sensus
 
 

@@ -56,6 +56,8 @@ class Ledger:
                     self.refused[number] = status
             if status == 503:
                 time.sleep(0.01)
+        if connection is not None:
+            connection.close()
 
     def count(self):
         with self._lock:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace sensus::pg {
 namespace {
@@ -45,6 +46,27 @@ TEST(Sqlstate, MapsWhatTheServerSays) {
     EXPECT_NE(std::ranges::find(kErrorClasses, verdict.error_class), std::end(kErrorClasses))
         << c.sqlstate;
     EXPECT_FALSE(verdict.advice.empty());
+  }
+}
+
+TEST(Sqlstate, ARefusedLoginIsKnownByItsText) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"connection to server on socket \"/s\" failed: FATAL:  too many connections for role \"x\"",
+       "53300"},
+      {"FATAL:  sorry, too many clients already", "53300"},
+      {"FATAL:  remaining connection slots are reserved for non-replication superuser connections",
+       "53300"},
+      {"FATAL:  password authentication failed for user \"sensus_app\"", "28P01"},
+      {"FATAL:  no pg_hba.conf entry for host \"10.0.0.1\", user \"sensus_app\"", "28000"},
+      {"fe_sendauth: no password supplied", "28P01"},
+      {"connection to server at \"a\" failed: session is read-only", "25006"},
+      {"FATAL:  the database system is starting up", "57P03"},
+      {"could not connect to server: Connection refused", "08001"},
+      {"", "08001"},
+  };
+  for (const auto& [message, sqlstate] : cases) {
+    EXPECT_EQ(sqlstate_of_refusal(message), sqlstate) << message;
+    EXPECT_EQ(classify(sqlstate_of_refusal(message)).code, Errc::unavailable) << message;
   }
 }
 

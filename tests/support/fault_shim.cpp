@@ -1,0 +1,106 @@
+// Faults of the machine for end-to-end tests, loaded into a program by LD_PRELOAD: a wall clock
+// that is wrong, a disk that is full. SENSUS_FAULTS names a file of two 64-bit integers, which the
+// test writes at any time: nanoseconds that the wall clock is ahead, and whether the disk is full
+// (not 0). A full disk refuses what makes a file longer, as a real one does. Children inherit the
+// faults.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+
+namespace {
+
+struct Faults {
+  volatile std::int64_t clock_ahead_ns;
+  volatile std::int64_t disk_full;
+};
+
+const Faults* open_faults() {
+  static const Faults none{0, 0};
+  const char* path = std::getenv("SENSUS_FAULTS");
+  const int fd = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return &none;
+  }
+  void* mapped = ::mmap(nullptr, sizeof(Faults), PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  return mapped == MAP_FAILED ? &none : static_cast<const Faults*>(mapped);
+}
+
+const Faults& faults() {
+  static const Faults* const opened = open_faults();
+  return *opened;
+}
+
+template <class Function>
+Function real(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+bool finds_no_space(int fd, off_t end) {
+  struct stat now {};
+  return faults().disk_full != 0 && ::fstat(fd, &now) == 0 && S_ISREG(now.st_mode) &&
+         end > now.st_size;
+}
+
+ssize_t no_space() {
+  errno = ENOSPC;
+  return -1;
+}
+
+off_t length_of(const iovec* parts, int count) {
+  off_t length = 0;
+  for (int i = 0; i < count; ++i) {
+    length += static_cast<off_t>(parts[i].iov_len);
+  }
+  return length;
+}
+
+}  // namespace
+
+extern "C" {
+
+int clock_gettime(clockid_t clock, timespec* out) {
+  static const auto next = real<int (*)(clockid_t, timespec*)>("clock_gettime");
+  const int result = next(clock, out);
+  if (result == 0 && clock == CLOCK_REALTIME) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    const std::int64_t ns = out->tv_sec * kSecond + out->tv_nsec + faults().clock_ahead_ns;
+    out->tv_sec = ns / kSecond;
+    out->tv_nsec = ns % kSecond;
+  }
+  return result;
+}
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
+  static const auto next = real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
+  return finds_no_space(fd, at + static_cast<off_t>(size)) ? no_space() : next(fd, bytes, size, at);
+}
+
+ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t at) {
+  return pwrite(fd, bytes, size, at);
+}
+
+ssize_t pwritev(int fd, const iovec* parts, int count, off_t at) {
+  static const auto next = real<ssize_t (*)(int, const iovec*, int, off_t)>("pwritev");
+  return finds_no_space(fd, at + length_of(parts, count)) ? no_space() : next(fd, parts, count, at);
+}
+
+ssize_t pwritev64(int fd, const iovec* parts, int count, off_t at) {
+  return pwritev(fd, parts, count, at);
+}
+
+int posix_fallocate(int fd, off_t at, off_t size) {
+  static const auto next = real<int (*)(int, off_t, off_t)>("posix_fallocate");
+  return finds_no_space(fd, at + size) ? ENOSPC : next(fd, at, size);
+}
+
+int posix_fallocate64(int fd, off_t at, off_t size) { return posix_fallocate(fd, at, size); }
+}
