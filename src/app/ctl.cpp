@@ -29,6 +29,7 @@ int run_ctl(int argc, char** argv) {
   cli.fallthrough();  // So that --config may follow the verb.
   declare_backtest_verbs(cli, context);
   declare_config_verbs(cli, context);
+  declare_storage_verbs(cli, context);
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -18,5 +18,6 @@ struct CtlContext {
 /// `context.exit_code`. A new noun is a file ctl_<noun>.cpp, a line here and one in ctl.cpp.
 void declare_backtest_verbs(CLI::App& cli, CtlContext& context);
 void declare_config_verbs(CLI::App& cli, CtlContext& context);
+void declare_storage_verbs(CLI::App& cli, CtlContext& context);
 
 }  // namespace sensus::app
