@@ -17,11 +17,12 @@ class BlockMaxima {
  public:
   static constexpr double kBlockUnits = 72;  ///< Points by weight: see StepClock.
 
-  void learn(double evidence, double unit) {
+  /// Whether a block ended.
+  bool learn(double evidence, double unit) {
     highest_ = std::max(highest_, evidence);
     covered_ += unit;
     if (covered_ < kBlockUnits) {
-      return;
+      return false;
     }
     std::uint8_t& bin = bins_[std::min(kBins - 1, static_cast<std::size_t>(highest_ / kWidth))];
     if (bin == 255) {
@@ -32,6 +33,7 @@ class BlockMaxima {
     ++bin;
     covered_ = 0;
     highest_ = 0;
+    return true;
   }
   [[nodiscard]] double blocks() const {
     double sum = 0;

@@ -17,10 +17,6 @@ constexpr double kRecentScale = 1000;
 constexpr double kErrorRate = 0.005;
 constexpr double kBandErrors =
     4;  // Mean absolute errors: three standard deviations of a normal distribution are 3.8.
-constexpr std::uint32_t kTreesAtOnce =
-    2;  // Of each view: a whole forest at one point would be a pause.
-
-/// The rate of an exponential mean for a point that covers only a part of a unit.
 double rate_of(double rate, double unit) { return unit >= 1 ? rate : 1 - std::pow(1 - rate, unit); }
 
 /// Days of the week since 1970-01-01, a Thursday.
@@ -48,7 +44,9 @@ SeriesDetector::SeriesDetector(const DetectorParams& params, const Tuning& tunin
       day_(tuning.day_bins),
       week_(7 * tuning.week_bins),
       reservoir_(tuning.reservoir),
-      recent_(tuning.record_points, 0) {}
+      recent_(tuning.record_points, 0) {
+  refresh_thresholds();
+}
 
 Verdict SeriesDetector::update(Timestamp time, double value) {
   if (time <= last_time_ || !std::isfinite(value)) {
@@ -239,7 +237,10 @@ void SeriesDetector::learn(const Moment& moment) {
     ++scored_;
   }
   if (moment.base > 0) {
-    maxima_.learn(moment.evidence, moment.unit);
+    if (maxima_.learn(moment.evidence, moment.unit)) {
+      block_step_ = clock_.step();
+      refresh_thresholds();
+    }
   }
   sustained_ += rate_of(tuning_.sustained_rate, moment.unit) * (moment.base - sustained_);
   if (moment.is_new_cell) {
@@ -258,22 +259,22 @@ void SeriesDetector::learn(const Moment& moment) {
 void SeriesDetector::rebuild_trees() {
   for (std::size_t at = tuning_.learn_at; at <= 8 * tuning_.learn_at; at *= 2) {
     if (points_ == at) {
-      pending_trees_ = static_cast<std::uint32_t>(tuning_.trees);
+      pending_trees_ = static_cast<std::uint32_t>(tuning_.trees * kViews);
       next_rebuild_ = age_ + tuning_.rebuild_every;
     }
   }
-  if (pending_trees_ > 0) {
-    for (std::uint32_t i = 0; i < kTreesAtOnce && pending_trees_ > 0; ++i, --pending_trees_) {
-      for (std::size_t v = 0; v < kViews; ++v) {
-        rebuild_tree(v);
-      }
+  if (!has_forests()) {
+    for (std::size_t v = 0; v < kViews && pending_trees_ > 0; ++v, --pending_trees_) {
+      rebuild_tree(v);
     }
     return;
   }
-  if (has_forests() && age_ >= next_rebuild_) {
+  // A whole forest at one point would be a pause: a tree of one view at a time.
+  if (pending_trees_ > 0 || age_ >= next_rebuild_) {
     rebuild_tree(next_view_);
     next_view_ = (next_view_ + 1) % kViews;
-    next_rebuild_ += tuning_.rebuild_every / kViews;
+    next_rebuild_ = std::max(next_rebuild_, age_) + tuning_.rebuild_every / kViews;
+    pending_trees_ -= std::min(pending_trees_, 1U);
   }
 }
 
@@ -288,7 +289,7 @@ void SeriesDetector::rebuild_tree(std::size_t view) {
 
 void SeriesDetector::retrain() {
   if (has_forests()) {
-    pending_trees_ = static_cast<std::uint32_t>(tuning_.trees);
+    pending_trees_ = static_cast<std::uint32_t>(tuning_.trees * kViews);
   }
 }
 

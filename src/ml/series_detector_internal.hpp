@@ -70,7 +70,7 @@ class SeriesDetector final : public Detector {
   void expect(Moment& moment, std::size_t day_bin, std::size_t week_bin);
   void track_onset(const Moment& moment);
   [[nodiscard]] Verdict judge(const Moment& moment) const;
-  void set_thresholds(Verdict& verdict) const;
+  void refresh_thresholds();
   [[nodiscard]] Verdict judge_stillness(const Moment& moment, Verdict verdict);
   [[nodiscard]] double gap_evidence(double distance) const;
   [[nodiscard]] double flat_evidence(double unit) const;
@@ -124,6 +124,9 @@ class SeriesDetector final : public Detector {
   Tier flat_told_ = Tier::none;  ///< Of the present run of repeats.
   bool gap_told_ = false;        ///< Of the present silence.
   double feedback_ = 0;          ///< Added to both thresholds.
+  double block_step_ = 0;        ///< The learned step when the last block ended.
+  double notable_evidence_ = 0;  ///< From the three above; not part of the state.
+  double alerting_evidence_ = 0;
   Timestamp odd_since_{};        ///< Begin of the present run of odd points.
   double odd_seconds_ = 0;       ///< When the last odd point was.
   std::vector<std::uint16_t>

@@ -36,6 +36,7 @@ class CellWindow {
     double squares = 0;  ///< Sum of squared distances from the mean.
     float count = 0;
   };
+  [[nodiscard]] double sum(std::size_t begin, std::size_t end) const;
   [[nodiscard]] const Cell& cell(std::size_t age) const {
     return cells_[(opened_ - 1 - age) % kSpanCells];
   }

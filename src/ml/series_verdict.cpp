@@ -53,7 +53,8 @@ Verdict SeriesDetector::judge(const Moment& moment) const {
   verdict.band_low = verdict.expected - moment.half_band;
   verdict.band_high = verdict.expected + moment.half_band;
   verdict.evidence = moment.evidence;
-  set_thresholds(verdict);
+  verdict.notable_evidence = notable_evidence_;
+  verdict.alerting_evidence = alerting_evidence_;
   if (moment.base <= 0 || moment.evidence <= highest_recent() + tuning_.record_margin) {
     return verdict;
   }
@@ -73,10 +74,10 @@ Verdict SeriesDetector::judge(const Moment& moment) const {
 }
 
 /// A series' own noise moves its thresholds, the more the longer it is known; feedback moves both.
-void SeriesDetector::set_thresholds(Verdict& verdict) const {
+void SeriesDetector::refresh_thresholds() {
   const double blocks = maxima_.blocks();
   const double per_week = kSecondsPerWeek / (BlockMaxima::kBlockUnits *
-                                             std::max(clock_.step(), StepClock::kUnitSeconds));
+                                             std::max(block_step_, StepClock::kUnitSeconds));
   const double trust = blocks / (blocks + tuning_.prior_blocks);
   const auto level = [&](double prior, double rate, double low, double high) {
     if (blocks < kBlocksMin) {
@@ -85,7 +86,7 @@ void SeriesDetector::set_thresholds(Verdict& verdict) const {
     const double own = maxima_.level(std::clamp(rate / per_week, 1e-4, 0.5));
     return prior + trust * (std::clamp(own, low, high) - prior);
   };
-  verdict.notable_evidence =
+  notable_evidence_ =
       level(tuning_.notable, tuning_.notable_rate, tuning_.notable_min, tuning_.notable_max) +
       feedback_;
   const double prior = std::clamp(
@@ -94,7 +95,7 @@ void SeriesDetector::set_thresholds(Verdict& verdict) const {
       tuning_.notable, tuning_.alerting_max);
   const double alerting =
       level(prior, params_.false_alerts_per_week, tuning_.alerting_min, tuning_.alerting_max);
-  verdict.alerting_evidence = std::max(alerting + feedback_, verdict.notable_evidence);
+  alerting_evidence_ = std::max(alerting + feedback_, notable_evidence_);
 }
 
 double SeriesDetector::gap_evidence(double distance) const {
@@ -154,7 +155,8 @@ Verdict SeriesDetector::check_silence(Timestamp now) {
   if (points_ == 0 || now <= last_time_ || gap_told_) {
     return verdict;
   }
-  set_thresholds(verdict);
+  verdict.notable_evidence = notable_evidence_;
+  verdict.alerting_evidence = alerting_evidence_;
   const double distance = static_cast<double>(to_unix_us(now) - to_unix_us(last_time_)) * 1e-6;
   verdict.evidence = gap_evidence(distance);
   if (verdict.evidence < verdict.notable_evidence || gates_.is_muted || points_ < gates_.warmup) {
@@ -173,15 +175,14 @@ Verdict SeriesDetector::check_silence(Timestamp now) {
 }
 
 void SeriesDetector::learn_feedback(Feedback feedback, double evidence) {
-  Verdict now;
-  set_thresholds(now);
-  const double excess = std::isfinite(evidence) ? evidence - (now.notable_evidence - feedback_) : 0;
+  const double excess = std::isfinite(evidence) ? evidence - (notable_evidence_ - feedback_) : 0;
   switch (feedback) {
     case Feedback::useful: feedback_ -= kFeedbackStep / 2; break;
     case Feedback::noise: feedback_ += kFeedbackStep; break;
     case Feedback::expected: feedback_ = std::max(feedback_, excess + kFeedbackStep / 2); break;
   }
   feedback_ = std::clamp(feedback_, -2 * kFeedbackStep, 8 * kFeedbackStep);
+  refresh_thresholds();
 }
 
 /// Inside a view of several features, the one that leaves the reservoir's values farthest: outside

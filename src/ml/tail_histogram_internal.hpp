@@ -33,10 +33,11 @@ class TailHistogram {
   [[nodiscard]] double above(double score) const {
     const std::size_t bin = bin_of(score);
     const double inside = score * kBins - static_cast<double>(bin);
-    double count = static_cast<double>(bins_[bin]) * (1 - std::clamp(inside, 0.0, 1.0));
+    std::uint32_t higher = 0;
     for (std::size_t i = bin + 1; i < kBins; ++i) {
-      count += static_cast<double>(bins_[i]);
+      higher += bins_[i];
     }
+    const double count = static_cast<double>(bins_[bin]) * (1 - std::clamp(inside, 0.0, 1.0)) + higher;
     return count * weight_;
   }
   void write(ByteWriter& out) const {

@@ -14,7 +14,7 @@ struct Tuning {
   std::size_t trees = 12;  ///< Of each view.
   std::size_t subsample = 128;
   double padding = 0.3;  ///< Cuts reach this part of a node's width beyond its rows.
-  std::size_t learn_at = 50;
+  std::size_t learn_at = 48;
   double rebuild_every = 20;  ///< Points between two rebuilds of a tree of one view.
   double recency = 0.05;      ///< Least probability that a row enters the reservoir.
 

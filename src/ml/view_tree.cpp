@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 namespace sensus::ml {
 namespace {
@@ -29,23 +31,29 @@ ViewTreeBuilder::ViewTreeBuilder(const View& view, std::span<const CodeRow> rows
     : columns_(view.count), padding_(shape.padding), random_(random) {
   SENSUS_ASSERT(rows.size() >= 2 && columns_ <= kColumnsMax);
   const std::size_t count = std::min({shape.subsample, rows.size(), kRowsMax});
-  // Selection sampling (Knuth, 3.4.2, algorithm S): one pass, no scratch of the reservoir's size.
-  std::size_t left = rows.size();
-  for (const CodeRow& row : rows) {
-    if (random_.below(static_cast<std::uint32_t>(left--)) >= count - size_) {
-      continue;
-    }
-    for (std::size_t c = 0; c < columns_; ++c) {
-      cells_[size_][c] = row[view.first + c];
-    }
-    if (++size_ == count) {
-      break;
-    }
-  }
+  draw(view, rows, count);
   limit_ = static_cast<std::size_t>(std::bit_width(size_ - 1));
   Box everything;
   everything.high.fill(0x10000);
+  if (columns_ == 1) {
+    // In order, a node's extremes are its ends and a cut is found by halving.
+    std::sort(cells_.begin(), cells_.begin() + static_cast<std::ptrdiff_t>(size_), [](const Cells& a, const Cells& b) { return a[0] < b[0]; });
+  }
   grow(0, size_, 0, everything);
+}
+
+/// The head of a shuffle (Knuth, 3.4.2, algorithm P, stopped early).
+void ViewTreeBuilder::draw(const View& view, std::span<const CodeRow> rows, std::size_t count) {
+  std::array<std::uint16_t, kReservoirMax> order;
+  const std::size_t total = std::min(rows.size(), kReservoirMax);
+  std::iota(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(total), std::uint16_t{0});
+  for (; size_ < count; ++size_) {
+    std::swap(order[size_], order[size_ + random_.below(static_cast<std::uint32_t>(total - size_))]);
+    const CodeRow& row = rows[order[size_]];
+    for (std::size_t c = 0; c < columns_; ++c) {
+      cells_[size_][c] = row[view.first + c];
+    }
+  }
 }
 
 void ViewTreeBuilder::leaf(std::size_t rows, std::size_t depth) {
@@ -57,11 +65,14 @@ void ViewTreeBuilder::leaf(std::size_t rows, std::size_t depth) {
 bool ViewTreeBuilder::choose_cut(std::size_t begin, std::size_t end, std::size_t& column,
                                  Code16& cut) {
   Cells low = cells_[begin];
-  Cells high = cells_[begin];
-  for (std::size_t i = begin + 1; i < end; ++i) {
-    for (std::size_t c = 0; c < columns_; ++c) {
-      low[c] = std::min(low[c], cells_[i][c]);
-      high[c] = std::max(high[c], cells_[i][c]);
+  Cells high = cells_[end - 1];
+  if (columns_ > 1) {
+    high = low;
+    for (std::size_t i = begin + 1; i < end; ++i) {
+      for (std::size_t c = 0; c < kColumnsMax; ++c) {
+        low[c] = std::min(low[c], cells_[i][c]);
+        high[c] = std::max(high[c], cells_[i][c]);
+      }
     }
   }
   std::array<std::size_t, kColumnsMax> varying{};
@@ -91,8 +102,8 @@ void ViewTreeBuilder::grow(std::size_t begin, std::size_t end, std::size_t depth
   }
   const auto first = cells_.begin() + static_cast<std::ptrdiff_t>(begin);
   const auto last = cells_.begin() + static_cast<std::ptrdiff_t>(end);
-  const auto middle =
-      std::partition(first, last, [&](const Cells& cells) { return cells[column] < cut; });
+  const auto is_left = [&](const Cells& cells) { return cells[column] < cut; };
+  const auto middle = columns_ == 1 ? std::partition_point(first, last, is_left) : std::partition(first, last, is_left);
   const std::size_t split = begin + static_cast<std::size_t>(middle - first);
   Box left = box;
   Box right = box;

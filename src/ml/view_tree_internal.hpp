@@ -15,6 +15,7 @@ class ViewTreeBuilder {
  public:
   static constexpr std::size_t kRowsMax = 256;
   static constexpr std::size_t kColumnsMax = 4;
+  static constexpr std::size_t kReservoirMax = 1024;
   static constexpr std::size_t kDepthMax = 8;
   static constexpr std::size_t kNodesMax = (2U << kDepthMax) - 1;
   static constexpr double kPathUnit = 2048;
@@ -32,6 +33,7 @@ class ViewTreeBuilder {
     std::array<std::uint32_t, kColumnsMax> low{};
     std::array<std::uint32_t, kColumnsMax> high{};
   };
+  void draw(const View& view, std::span<const CodeRow> rows, std::size_t count);
   void leaf(std::size_t rows, std::size_t depth);
   void grow(std::size_t begin, std::size_t end, std::size_t depth, Box box);
   /// A column that varies in [begin, end) and its cut; nothing when none does.

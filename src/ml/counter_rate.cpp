@@ -1,0 +1,70 @@
+#include "sensus/ml/counter_rate.hpp"
+
+#include <array>
+#include <bit>
+#include <cmath>
+
+namespace sensus::ml {
+
+bool is_counter_name(std::string_view metric) {
+  constexpr std::array<std::string_view, 4> kEndings{"_total", "_count", "_sum", "_bucket"};
+  for (const std::string_view ending : kEndings) {
+    if (metric.size() > ending.size() && metric.ends_with(ending)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_stale_marker(double value) { return std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000002ULL; }
+
+std::optional<double> CounterRate::update(Timestamp time, double value) {
+  if (!std::isfinite(value) || value < 0) {
+    has_last_ = has_last_ && !is_stale_marker(value);
+    return std::nullopt;
+  }
+  if (!has_last_) {
+    has_last_ = true;
+    last_time_ = time;
+    last_value_ = value;
+    return std::nullopt;
+  }
+  if (time <= last_time_) {
+    return std::nullopt;
+  }
+  const double seconds = static_cast<double>(to_unix_us(time) - to_unix_us(last_time_)) * 1e-6;
+  double increase = value - last_value_;
+  if (increase < 0) {
+    ++resets_;
+    increase = value;
+  }
+  last_time_ = time;
+  last_value_ = value;
+  return increase / seconds;
+}
+
+std::optional<StepMeans::Mean> StepMeans::update(Timestamp time, double value) {
+  if (!std::isfinite(value) || (count_ > 0 && time == last_time_)) {
+    return std::nullopt;
+  }
+  const Timestamp begin = std::chrono::floor<std::chrono::microseconds>(time) - ((time.time_since_epoch() % step_ + step_) % step_);
+  std::optional<Mean> closed;
+  if (count_ > 0) {
+    if (begin < begin_) {
+      ++late_;
+      return std::nullopt;
+    }
+    if (begin > begin_) {
+      closed = Mean{begin_, mean_};
+      count_ = 0;
+      mean_ = 0;
+    }
+  }
+  begin_ = begin;
+  last_time_ = time;
+  ++count_;
+  mean_ += value / static_cast<double>(count_) - mean_ / static_cast<double>(count_);
+  return closed;
+}
+
+}  // namespace sensus::ml
