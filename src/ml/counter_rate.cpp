@@ -16,7 +16,9 @@ bool is_counter_name(std::string_view metric) {
   return false;
 }
 
-bool is_stale_marker(double value) { return std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000002ULL; }
+bool is_stale_marker(double value) {
+  return std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000002ULL;
+}
 
 std::optional<double> CounterRate::update(Timestamp time, double value) {
   if (!std::isfinite(value) || value < 0) {
@@ -47,7 +49,8 @@ std::optional<StepMeans::Mean> StepMeans::update(Timestamp time, double value) {
   if (!std::isfinite(value) || (count_ > 0 && time == last_time_)) {
     return std::nullopt;
   }
-  const Timestamp begin = std::chrono::floor<std::chrono::microseconds>(time) - ((time.time_since_epoch() % step_ + step_) % step_);
+  const Timestamp begin = std::chrono::floor<std::chrono::microseconds>(time) -
+                          ((time.time_since_epoch() % step_ + step_) % step_);
   std::optional<Mean> closed;
   if (count_ > 0) {
     if (begin < begin_) {

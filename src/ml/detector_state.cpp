@@ -32,7 +32,7 @@ std::string SeriesDetector::serialize() const {
   out.u64(static_cast<std::uint64_t>(to_unix_us(last_time_)));
   clock_.write(out);
   for (const double v : {first_value_, last_value_, cell_opened_, age_, drift_, next_rebuild_,
-                         sustained_, level_, odd_seconds_, feedback_, block_step_}) {
+                         sustained_, level_, odd_seconds_, feedback_, block_step_, profile_sum_}) {
     out.f64(v);
   }
   for (const std::uint64_t v : {points_, repeats_, scored_, recent_cells_}) {
@@ -49,6 +49,8 @@ std::string SeriesDetector::serialize() const {
   gaps_.write(out);
   highest_values_.write(out);
   lowest_values_.write(out);
+  out.u32(profile_bins_);
+  trend_.write(out);
   expectation_.write(out);
   window_.write(out);
   day_.write(out);
@@ -76,7 +78,7 @@ bool SeriesDetector::read(ByteReader& in) {
   last_time_ = from_unix_us(static_cast<std::int64_t>(in.u64()));
   bool fine = clock_.read(in);
   for (double* v : {&first_value_, &last_value_, &cell_opened_, &age_, &drift_, &next_rebuild_,
-                    &sustained_, &level_, &odd_seconds_, &feedback_, &block_step_}) {
+                    &sustained_, &level_, &odd_seconds_, &feedback_, &block_step_, &profile_sum_}) {
     *v = in.f64();
     fine = fine && is_bounded(*v);
   }
@@ -92,10 +94,11 @@ bool SeriesDetector::read(ByteReader& in) {
   gap_told_ = in.u16() != 0;
   fine = fine && told <= static_cast<std::uint16_t>(Tier::alerting) && maxima_.read(in) &&
          flat_.read(in) && gaps_.read(in) && highest_values_.read(in) && lowest_values_.read(in);
-  fine = fine && age_ >= 0 && block_step_ >= 0 && next_view_ < kViews && pending_trees_ <= tuning_.trees * kViews &&
-         std::abs(exponent_) <= 1000;
-  if (!fine || !expectation_.read(in) || !window_.read(in) || !day_.read(in) || !week_.read(in) ||
-      !value_range_.read(in)) {
+  fine = fine && age_ >= 0 && block_step_ >= 0 && next_view_ < kViews &&
+         pending_trees_ <= tuning_.trees * kViews && std::abs(exponent_) <= 1000;
+  profile_bins_ = in.u32();
+  if (!fine || profile_bins_ > tuning_.day_bins || !trend_.read(in) || !expectation_.read(in) ||
+      !window_.read(in) || !day_.read(in) || !week_.read(in) || !value_range_.read(in)) {
     return false;
   }
   for (SeenRange& range : ranges_) {

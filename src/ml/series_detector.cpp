@@ -14,19 +14,6 @@ constexpr double kWeekRate = 0.3;
 constexpr double kDriftRate = 0.1;
 constexpr double kExtensionHalf = 0.3;
 constexpr double kRecentScale = 1000;
-constexpr double kErrorRate = 0.005;
-constexpr double kBandErrors =
-    4;  // Mean absolute errors: three standard deviations of a normal distribution are 3.8.
-double rate_of(double rate, double unit) { return unit >= 1 ? rate : 1 - std::pow(1 - rate, unit); }
-
-/// Days of the week since 1970-01-01, a Thursday.
-bool is_weekend(std::size_t day) { return day == 2 || day == 3; }
-
-std::size_t bin_of(double in_day, std::size_t bins) {
-  return std::min(bins - 1,
-                  static_cast<std::size_t>(in_day * static_cast<double>(bins) / kSecondsPerDay));
-}
-
 DetectorParams sane(DetectorParams params) {
   params.warmup = std::clamp<std::size_t>(params.warmup, 20, 10000);
   params.false_alerts_per_week = params.false_alerts_per_week > 0
@@ -60,14 +47,14 @@ Verdict SeriesDetector::update(Timestamp time, double value) {
     first_value_ = last_value_ = moment.value;
     cell_opened_ = moment.seconds;
   } else {
-    const double distance =
+    moment.distance =
         std::max(moment.seconds - static_cast<double>(to_unix_us(last_time_)) * 1e-6, 1e-6);
-    moment.gap = gap_evidence(distance);
-    moment.gap_steps = clock_.is_known() ? distance / clock_.step() : 1;
+    moment.gap = gap_evidence(moment.distance);
+    moment.gap_steps = clock_.is_known() ? moment.distance / clock_.step() : 1;
     if (clock_.is_known()) {
       gaps_.learn(moment.gap_steps);
     }
-    clock_.learn(distance);
+    clock_.learn(moment.distance);
   }
   moment.previous_time = last_time_;
   last_time_ = time;
@@ -91,22 +78,20 @@ void SeriesDetector::compute_features(Moment& moment) {
   FeatureValues& f = moment.features;
   window_.push(moment.x, moment.is_new_cell);
   window_.shape(f);
-  const double days = std::floor(moment.seconds / kSecondsPerDay);
-  const double in_day = moment.seconds - days * kSecondsPerDay;
-  const std::size_t bin = bin_of(in_day, tuning_.day_bins);
-  const auto day = static_cast<std::size_t>(days - 7 * std::floor(days / 7));
-  const std::size_t hour = bin_of(in_day, tuning_.week_bins);
-  const std::size_t week_bin = day * tuning_.week_bins + hour;
+  const Place place = place_of(moment.seconds);
+  const double season = season_at(moment.seconds);
   const double level_before = points_ == 0 ? moment.x : level_;
-  expect(moment, bin, week_bin);
-  f[kResidual] = moment.x - (day_.is_seen(bin) ? day_.mean(bin) : level_before);
-  day_.learn(bin, moment.x, rate_of(kDayRate, moment.unit));
+  expect(moment, place);
+  f[kResidual] = moment.x - (day_.is_seen(place.day_bin) ? day_.mean(place.day_bin) : level_before);
+  learn_day(place.day_bin, moment.x, rate_of(kDayRate, moment.unit));
+  trend_.learn(moment.distance / kSecondsPerDay, moment.x - season, moment.unit);
   drift_ += rate_of(kDriftRate, moment.unit) * (f[kResidual] - drift_);
   f[kDrift] = drift_;
-  const std::optional<double> weekly = weekly_mean(day, hour);
+  const std::optional<double> weekly = weekly_mean(place);
   f[kWeekly] = weekly ? moment.x - *weekly : f[kResidual];
-  moment.is_unseen_season = is_weekend(day) && !weekly;
-  week_.learn(week_bin, moment.x, rate_of(kWeekRate, moment.unit));
+  moment.is_unseen_season = place.is_weekend() && !weekly;
+  week_.learn(place.day * tuning_.week_bins + place.hour, moment.x,
+              rate_of(kWeekRate, moment.unit));
   repeats_ = points_ > 0 && moment.value == last_value_ ? repeats_ + 1 : 0;
   last_value_ = moment.value;
   moment.flat = flat_evidence(moment.unit);
@@ -132,32 +117,6 @@ void SeriesDetector::compute_features(Moment& moment) {
   highest_values_.learn(moment.x, cell);
   lowest_values_.learn(-moment.x, cell);
   moment.row = encode(f);
-}
-
-/// Of this hour on this day of the week; before one was seen, of the day before of the same sort
-/// (working day or not).
-std::optional<double> SeriesDetector::weekly_mean(std::size_t day, std::size_t bin) const {
-  for (std::size_t back = 0; back < 7; ++back) {
-    const std::size_t other = (day + 7 - back) % 7;
-    if (is_weekend(other) == is_weekend(day) && week_.is_seen(other * tuning_.week_bins + bin)) {
-      return week_.mean(other * tuning_.week_bins + bin);
-    }
-  }
-  return std::nullopt;
-}
-
-void SeriesDetector::expect(Moment& moment, std::size_t day_bin, std::size_t week_bin) {
-  using E = Expectation;
-  moment.predictions[E::kLevel] = level_;
-  moment.predictions[E::kDay] = day_.is_seen(day_bin) ? day_.mean(day_bin) + drift_ : level_;
-  moment.predictions[E::kWeek] =
-      week_.is_seen(week_bin) ? week_.mean(week_bin) : moment.predictions[E::kDay];
-  moment.expected = points_ == 0 ? moment.x : moment.predictions[expectation_.best()];
-  moment.half_band = kBandErrors * expectation_.error();
-  if (points_ > 0) {
-    expectation_.learn(moment.predictions, moment.x, rate_of(kErrorRate, moment.unit));
-  }
-  level_ = moment.features[kMean];
 }
 
 CodeRow SeriesDetector::encode(const FeatureValues& features) {

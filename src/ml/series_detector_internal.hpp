@@ -10,6 +10,7 @@
 #include "silence_internal.hpp"
 #include "step_clock_internal.hpp"
 #include "tail_histogram_internal.hpp"
+#include "trend_internal.hpp"
 #include "tuning_internal.hpp"
 #include "view_forest_internal.hpp"
 
@@ -32,6 +33,8 @@ class SeriesDetector final : public Detector {
   Verdict check_silence(Timestamp now) override;
   void learn_feedback(Feedback feedback, double evidence) override;
   void set_gates(const Gates& gates) override { gates_ = gates; }
+  [[nodiscard]] std::vector<ForecastPoint> forecast(
+      std::size_t steps, std::optional<std::chrono::seconds> step) const override;
   [[nodiscard]] std::size_t memory_bytes() const override;
   [[nodiscard]] std::chrono::microseconds learned_step() const override;
 
@@ -43,6 +46,7 @@ class SeriesDetector final : public Detector {
     double seconds = 0;
     double value = 0;
     double x = 0;          ///< Relative to the first value.
+    double distance = 0;   ///< Seconds from the point before.
     double gap_steps = 1;  ///< Distance from the point before.
     double unit = 1;       ///< Weight: see StepClock.
     bool is_new_cell = true;
@@ -66,8 +70,23 @@ class SeriesDetector final : public Detector {
   void compute_features(Moment& moment);
   void score_views(Moment& moment) const;
   void combine(Moment& moment) const;
-  [[nodiscard]] std::optional<double> weekly_mean(std::size_t day, std::size_t bin) const;
-  void expect(Moment& moment, std::size_t day_bin, std::size_t week_bin);
+  /// Where in the day and in the week a moment lies.
+  struct Place {
+    static constexpr std::size_t kSunday =
+        3;  ///< Days of the week count from 1970-01-01, a Thursday.
+    std::size_t day = 0;
+    std::size_t day_bin = 0;
+    std::size_t hour = 0;  ///< Bin within the day of the weekly profile.
+    [[nodiscard]] static bool is_weekend(std::size_t day) {
+      return day == kSunday || day == kSunday - 1;
+    }
+    [[nodiscard]] bool is_weekend() const { return is_weekend(day); }
+  };
+  [[nodiscard]] Place place_of(double seconds) const;
+  [[nodiscard]] std::optional<double> weekly_mean(const Place& place) const;
+  [[nodiscard]] double season_at(double seconds) const;
+  void learn_day(std::size_t bin, double x, double rate);
+  void expect(Moment& moment, const Place& place);
   void track_onset(const Moment& moment);
   [[nodiscard]] Verdict judge(const Moment& moment) const;
   void refresh_thresholds();
@@ -101,7 +120,10 @@ class SeriesDetector final : public Detector {
   SeasonProfile day_;
   SeasonProfile week_;
   Expectation expectation_;
-  double level_ = 0;  ///< Mean of the last stretch.
+  double level_ = 0;        ///< Mean of the last stretch.
+  Trend trend_;             ///< Of values without their season.
+  double profile_sum_ = 0;  ///< Over the bins of the day profile that were seen.
+  std::uint32_t profile_bins_ = 0;
   double drift_ = 0;
   std::uint64_t repeats_ = 0;
   SeenRange value_range_;
@@ -127,8 +149,8 @@ class SeriesDetector final : public Detector {
   double block_step_ = 0;        ///< The learned step when the last block ended.
   double notable_evidence_ = 0;  ///< From the three above; not part of the state.
   double alerting_evidence_ = 0;
-  Timestamp odd_since_{};        ///< Begin of the present run of odd points.
-  double odd_seconds_ = 0;       ///< When the last odd point was.
+  Timestamp odd_since_{};   ///< Begin of the present run of odd points.
+  double odd_seconds_ = 0;  ///< When the last odd point was.
   std::vector<std::uint16_t>
       recent_;  ///< In thousandths: Highest evidence of each of the last cells, a ring.
   std::uint64_t recent_cells_ = 0;

@@ -61,8 +61,10 @@ void CellWindow::shape(FeatureValues& out) const {
   const std::size_t before = std::min<std::size_t>(opened_ - recent, kBefore);
   // The ring holds nothing else than these and the recent ones.
   const std::size_t newest = (opened_ - 1) % kMeans;
-  const std::size_t last = (newest + kMeans - recent) % kMeans + 1;  // One past the youngest of those before.
-  const double before_sum = before <= last ? sum(last - before, last) : sum(kMeans - (before - last), kMeans) + sum(0, last);
+  const std::size_t last =
+      (newest + kMeans - recent) % kMeans + 1;  // One past the youngest of those before.
+  const double before_sum = before <= last ? sum(last - before, last)
+                                           : sum(kMeans - (before - last), kMeans) + sum(0, last);
   out[FeatureIndex::kMean] = mean;
   out[FeatureIndex::kDeviation] = std::sqrt(squares / count);
   out[FeatureIndex::kShift] = before == 0 ? 0 : mean - before_sum / static_cast<double>(before);

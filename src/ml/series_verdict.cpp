@@ -76,8 +76,8 @@ Verdict SeriesDetector::judge(const Moment& moment) const {
 /// A series' own noise moves its thresholds, the more the longer it is known; feedback moves both.
 void SeriesDetector::refresh_thresholds() {
   const double blocks = maxima_.blocks();
-  const double per_week = kSecondsPerWeek / (BlockMaxima::kBlockUnits *
-                                             std::max(block_step_, StepClock::kUnitSeconds));
+  const double per_week =
+      kSecondsPerWeek / (BlockMaxima::kBlockUnits * std::max(block_step_, StepClock::kUnitSeconds));
   const double trust = blocks / (blocks + tuning_.prior_blocks);
   const auto level = [&](double prior, double rate, double low, double high) {
     if (blocks < kBlocksMin) {

@@ -8,6 +8,11 @@
 
 namespace sensus::ml {
 
+/// The rate of an exponential mean for a point that covers only a part of a unit.
+[[nodiscard]] inline double rate_of(double rate, double unit) {
+  return unit >= 1 ? rate : 1 - std::pow(1 - rate, unit);
+}
+
 /// Learns the usual distance of two points and says how much one point weighs: series with a step
 /// of five minutes or more are counted in points, faster ones in stretches of five minutes, so that
 /// a window covers the same time whatever the step.

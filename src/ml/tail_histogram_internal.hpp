@@ -37,7 +37,8 @@ class TailHistogram {
     for (std::size_t i = bin + 1; i < kBins; ++i) {
       higher += bins_[i];
     }
-    const double count = static_cast<double>(bins_[bin]) * (1 - std::clamp(inside, 0.0, 1.0)) + higher;
+    const double count =
+        static_cast<double>(bins_[bin]) * (1 - std::clamp(inside, 0.0, 1.0)) + higher;
     return count * weight_;
   }
   void write(ByteWriter& out) const {

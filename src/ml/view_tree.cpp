@@ -37,7 +37,8 @@ ViewTreeBuilder::ViewTreeBuilder(const View& view, std::span<const CodeRow> rows
   everything.high.fill(0x10000);
   if (columns_ == 1) {
     // In order, a node's extremes are its ends and a cut is found by halving.
-    std::sort(cells_.begin(), cells_.begin() + static_cast<std::ptrdiff_t>(size_), [](const Cells& a, const Cells& b) { return a[0] < b[0]; });
+    std::sort(cells_.begin(), cells_.begin() + static_cast<std::ptrdiff_t>(size_),
+              [](const Cells& a, const Cells& b) { return a[0] < b[0]; });
   }
   grow(0, size_, 0, everything);
 }
@@ -48,7 +49,8 @@ void ViewTreeBuilder::draw(const View& view, std::span<const CodeRow> rows, std:
   const std::size_t total = std::min(rows.size(), kReservoirMax);
   std::iota(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(total), std::uint16_t{0});
   for (; size_ < count; ++size_) {
-    std::swap(order[size_], order[size_ + random_.below(static_cast<std::uint32_t>(total - size_))]);
+    std::swap(order[size_],
+              order[size_ + random_.below(static_cast<std::uint32_t>(total - size_))]);
     const CodeRow& row = rows[order[size_]];
     for (std::size_t c = 0; c < columns_; ++c) {
       cells_[size_][c] = row[view.first + c];
@@ -103,7 +105,8 @@ void ViewTreeBuilder::grow(std::size_t begin, std::size_t end, std::size_t depth
   const auto first = cells_.begin() + static_cast<std::ptrdiff_t>(begin);
   const auto last = cells_.begin() + static_cast<std::ptrdiff_t>(end);
   const auto is_left = [&](const Cells& cells) { return cells[column] < cut; };
-  const auto middle = columns_ == 1 ? std::partition_point(first, last, is_left) : std::partition(first, last, is_left);
+  const auto middle = columns_ == 1 ? std::partition_point(first, last, is_left)
+                                    : std::partition(first, last, is_left);
   const std::size_t split = begin + static_cast<std::size_t>(middle - first);
   Box left = box;
   Box right = box;

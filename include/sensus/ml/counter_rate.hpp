@@ -8,19 +8,21 @@
 
 namespace sensus::ml {
 
-/// Whether a metric only ever counts up, by the name alone: ends in `_total`, `_count`, `_sum` or `_bucket` (Prometheus, OpenMetrics). What
-/// metadata says of a metric goes before this.
+/// Whether a metric only ever counts up, by the name alone: ends in `_total`, `_count`, `_sum` or
+/// `_bucket` (Prometheus, OpenMetrics). What metadata says of a metric goes before this.
 [[nodiscard]] bool is_counter_name(std::string_view metric);
 
-/// Prometheus' mark for a series that is gone: a NaN with the payload 2. It is not a value: the series is silent from here on.
+/// Prometheus' mark for a series that is gone: a NaN with the payload 2. It is not a value: the
+/// series is silent from here on.
 [[nodiscard]] bool is_stale_marker(double value);
 
-/// Turns the samples of one counter into rates per second. A fall is a restart of the sender: it counted from zero since. **Threading**: one
-/// at a time.
+/// Turns the samples of one counter into rates per second. A fall is a restart of the sender: it
+/// counted from zero since. **Threading**: one at a time.
 class CounterRate {
  public:
-  /// The rate since the sample before; nothing for the first, for one not later than the last, and for values that are negative or not
-  /// finite (a stale marker also ends the count: the next sample is a first one).
+  /// The rate since the sample before; nothing for the first, for one not later than the last, and
+  /// for values that are negative or not finite (a stale marker also ends the count: the next
+  /// sample is a first one).
   [[nodiscard]] std::optional<double> update(Timestamp time, double value);
   [[nodiscard]] std::uint64_t resets() const { return resets_; }
 
@@ -31,7 +33,8 @@ class CounterRate {
   std::uint64_t resets_ = 0;
 };
 
-/// Means of the samples in steps of a grid that begins at 1970-01-01: what is analysed of a series that is sampled faster.
+/// Means of the samples in steps of a grid that begins at 1970-01-01: what is analysed of a series
+/// that is sampled faster.
 class StepMeans {
  public:
   struct Mean {
@@ -40,8 +43,9 @@ class StepMeans {
   };
   /// `step` of at least a microsecond.
   explicit StepMeans(std::chrono::microseconds step) : step_(step) {}
-  /// The step before, once a sample of a later one comes. Samples of steps that are over are dropped and counted; a sample at the very time
-  /// of the one before takes part once. Values that are not finite take no part.
+  /// The step before, once a sample of a later one comes. Samples of steps that are over are
+  /// dropped and counted; a sample at the very time of the one before takes part once. Values that
+  /// are not finite take no part.
   [[nodiscard]] std::optional<Mean> update(Timestamp time, double value);
   [[nodiscard]] std::uint64_t late() const { return late_; }
 

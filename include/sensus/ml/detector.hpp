@@ -63,6 +63,10 @@ class Detector {
   [[nodiscard]] virtual std::chrono::microseconds learned_step() const { return {}; }
 };
 
+/// When the forecast first reaches `limit` from below (`above`, `both`) or from above (`below`); nothing within its horizon.
+[[nodiscard]] std::optional<Timestamp> time_of_limit(const std::vector<ForecastPoint>& forecast, double limit,
+                                                     Direction direction = Direction::above);
+
 /// How much a series may cost; docs/detection.md has what each finds.
 enum class Profile : std::uint8_t { compact, standard, thorough };
 [[nodiscard]] std::string_view name_of(Profile profile);
