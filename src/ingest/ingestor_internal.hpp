@@ -40,6 +40,7 @@ struct Ingestor::Impl {
   std::int64_t alerts_in_flight = 0;
   std::optional<Timestamp> rebuild_from;
   Timestamp rebuild_to;
+  std::size_t rebuild_page_rows = 20'000;
   std::chrono::microseconds rebuild_slice{std::chrono::seconds{2}};
   runtime::Backoff rebuild_backoff;
   Deadline::TimePoint count_series_at{};

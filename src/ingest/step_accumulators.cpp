@@ -36,6 +36,11 @@ void StepAccumulators::add(TenantId tenant, SeriesId series, Timestamp time, dou
     open(state, series, start, value, now);
     return;
   }
+  if (state.start > now + kFutureMax) {
+    // The clock was wrong when that came. Without this the series would be late until then.
+    open(state, series, start, value, now);
+    return;
+  }
   if (start < state.start || (start == state.start && state.count == 0)) {
     ++late_;
     return;

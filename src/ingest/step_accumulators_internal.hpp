@@ -21,6 +21,8 @@ namespace sensus::ingest {
 class StepAccumulators {
  public:
   static constexpr int kIdleSteps = 10;
+  /// No sample so far ahead of the clock is accepted (limits.future_window).
+  static constexpr std::chrono::hours kFutureMax{24};
 
   StepAccumulators(std::chrono::seconds step, std::chrono::milliseconds grace, std::size_t closed_max = 2'000'000);
 

@@ -17,6 +17,7 @@ std::size_t StepFeed::committed(TenantId tenant, const std::vector<storage::Samp
       steps_.add(tenant, series, row.time, row.value, now);
     } else if (aside_.size() < aside_max_) {
       aside_.push_back({tenant, series, {row.time, row.value}});
+      aside_keys_.emplace(series, row.time);
     } else {
       ++overflowed_;
     }
@@ -25,17 +26,11 @@ std::size_t StepFeed::committed(TenantId tenant, const std::vector<storage::Samp
 }
 
 void StepFeed::restored(TenantId tenant, const std::vector<storage::SampleStore::RawSample>& page, Timestamp now) {
-  std::set<std::pair<SeriesId, Timestamp>> skip;
-  for (const Aside& row : aside_) {
-    if (row.tenant == tenant) {
-      skip.emplace(row.series, row.sample.time);
-    }
-  }
-  for (const SeriesId series : last_page_series_) {
-    skip.emplace(series, last_page_time_);
-  }
+  const std::set<SeriesId> seen(last_page_series_.begin(), last_page_series_.end());
+  const Timestamp seen_at = last_page_time_;
   for (const auto& raw : page) {
-    if (!skip.contains({raw.series, raw.sample.time})) {
+    const bool repeated = raw.sample.time == seen_at && seen.contains(raw.series);
+    if (!repeated && !aside_keys_.contains({raw.series, raw.sample.time})) {
       steps_.add(tenant, raw.series, raw.sample.time, raw.sample.value, now);
     }
     if (raw.sample.time > last_page_time_) {
@@ -46,12 +41,18 @@ void StepFeed::restored(TenantId tenant, const std::vector<storage::SampleStore:
   }
 }
 
-void StepFeed::finish_rebuild(Timestamp now) {
-  live_ = true;
-  for (const Aside& row : std::exchange(aside_, {})) {
+bool StepFeed::finish_rebuild(Timestamp now, std::size_t max) {
+  for (std::size_t i = 0; i < max && !aside_.empty(); ++i) {
+    const Aside& row = aside_.front();
     steps_.add(row.tenant, row.series, row.sample.time, row.sample.value, now);
+    aside_.pop_front();
   }
-  last_page_series_ = {};
+  live_ = aside_.empty();
+  if (live_) {
+    last_page_series_ = {};
+    aside_keys_ = {};
+  }
+  return live_;
 }
 
 }  // namespace sensus::ingest

@@ -13,7 +13,8 @@ namespace {
 constexpr Duration kTick = std::chrono::seconds{1};
 // About 5 ms of the reactor.
 constexpr std::size_t kVisitsPerTurn = 20'000;
-constexpr std::size_t kRebuildPage = 50'000;
+constexpr std::size_t kRebuildPage = 20'000;  // As many as are restored in one turn.
+constexpr std::size_t kRebuildPageMax = 5'000'000;
 // The window of a page shrinks and grows so that it holds about a page: its cost is what it holds, not what is returned.
 constexpr std::chrono::microseconds kSliceMin = std::chrono::milliseconds{1};
 constexpr std::chrono::microseconds kSliceMax = std::chrono::minutes{1};
@@ -47,12 +48,23 @@ runtime::Task Ingestor::Impl::run(std::shared_ptr<Impl> self) {
 }
 
 asio::awaitable<Duration> Ingestor::Impl::try_rebuild(std::shared_ptr<Impl> self) {
+  const auto executor = co_await asio::this_coro::executor;
+  StepFeed& feed = self->pipeline->feed();
   Result<> rebuilt = co_await rebuild_steps(self);
-  if (rebuilt) {
-    self->pipeline->feed().finish_rebuild(self->clock.now());
+  const bool hopeless = !rebuilt && feed.overflowed() > 0;
+  if (!rebuilt) {
+    self->instruments.step_rebuild_failures.inc();
+  }
+  if (hopeless) {
+    self->log.error("open analysis steps were not rebuilt after the start: what came since fills its memory; analysis goes on without them",
+                    {{"error", rebuilt.error().message}});
+  }
+  if (rebuilt || hopeless) {
+    while (!feed.finish_rebuild(self->clock.now(), kVisitsPerTurn)) {
+      co_await asio::post(executor, asio::use_awaitable);
+    }
     co_return Duration{0};
   }
-  self->instruments.step_rebuild_failures.inc();
   self->log.throttled(telemetry::LogLevel::warning, "rebuild_failed",
                       "open analysis steps cannot be rebuilt yet; samples are stored, their analysis waits; check PostgreSQL",
                       {{"code", to_string(rebuilt.error().code)}, {"error", rebuilt.error().message}});
@@ -73,9 +85,10 @@ runtime::Async<> Ingestor::Impl::rebuild_steps(std::shared_ptr<Impl> self) {
     const Timestamp last = std::min(**newest, self->clock.now());
     self->rebuild_from = steps.step_start(last - 2 * steps.step() - self->options.step_grace);
     // What comes from now on is kept aside.
-    self->rebuild_to = **newest + std::chrono::microseconds{1};
+    // What lies further ahead came while the clock was wrong; the way there may be years of nothing.
+    self->rebuild_to = std::min<Timestamp>(**newest, self->clock.now() + StepAccumulators::kFutureMax) + std::chrono::microseconds{1};
   }
-  while (*self->rebuild_from < self->rebuild_to) {
+  while (*self->rebuild_from < self->rebuild_to && !self->pipeline->stopping()) {
     Result<> page = co_await rebuild_page(self);
     if (!page) {
       co_return page;
@@ -88,7 +101,7 @@ runtime::Async<> Ingestor::Impl::rebuild_page(std::shared_ptr<Impl> self) {
   const Timestamp from = *self->rebuild_from;
   const Timestamp to = std::min(self->rebuild_to, from + self->rebuild_slice);
   const Deadline deadline = Deadline::after(kReadTimeout);
-  auto page = co_await self->samples.recent_samples(deadline, kDefaultTenant, from, to, kRebuildPage);
+  auto page = co_await self->samples.recent_samples(deadline, kDefaultTenant, from, to, self->rebuild_page_rows);
   if (!page) {
     if (page.error().code == Errc::timeout) {
       self->rebuild_slice = std::max(self->rebuild_slice / 2, kSliceMin);
@@ -96,11 +109,15 @@ runtime::Async<> Ingestor::Impl::rebuild_page(std::shared_ptr<Impl> self) {
     co_return std::move(page).error();
   }
   self->pipeline->feed().restored(kDefaultTenant, *page, self->clock.now());
-  if (page->size() >= kRebuildPage) {
-    // A page of a single instant would come again and again.
-    self->rebuild_from = std::max(page->back().sample.time, from + std::chrono::microseconds{1});
+  if (page->size() >= self->rebuild_page_rows) {
+    const Timestamp last = page->back().sample.time;
+    const bool one_instant = page->front().sample.time == last && self->rebuild_page_rows < kRebuildPageMax;
+    // The same page would come again and again: that of one instant grows until it holds it all.
+    self->rebuild_page_rows = one_instant ? self->rebuild_page_rows * 2 : kRebuildPage;
+    self->rebuild_from = one_instant ? last : std::max(last, from + std::chrono::microseconds{1});
     self->rebuild_slice = std::max(self->rebuild_slice / 2, kSliceMin);
   } else {
+    self->rebuild_page_rows = kRebuildPage;
     self->rebuild_from = to;
     if (page->size() < kRebuildPage / 4) {
       self->rebuild_slice = std::min(self->rebuild_slice * 2, kSliceMax);

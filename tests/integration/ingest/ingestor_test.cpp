@@ -166,6 +166,26 @@ CORO_TEST(IngestorItest, AStepOpenAtACrashIsPublishedAfterIt) {
   CO_ASSERT_OK(stopped);
 }
 
+CORO_TEST(IngestorItest, ASampleOfAWrongClockInTheDefaultPartitionHoldsUpNothing) {
+  TestDatabase db;
+  ingest::Options options;
+  options.analysis_step = 2000ms;
+  options.step_grace = 500ms;
+  Rig rig(co_await boost::asio::this_coro::executor, db.options(), options);
+  // A clock that was 400 days ahead left this behind, where no partition is made yet.
+  db.admin("insert into sensus.sample_batches (tenant_id, bucket, t_min, t_max, series_id, ts, value) select 1, 0, t, t, '{64}', "
+           "array[t], '{1}' from (select now() + interval '400 days') x(t)");
+  EXPECT_EQ(db.admin_value("select count(*) from only sensus.sample_batches_default"), "1");
+  model::SampleBatch batch;
+  batch.append(key_of(1), rig.clock.now() - 1s, 4);
+  const auto accepted = co_await rig.ingestor->accept(Deadline::after(5s), kDefaultTenant, std::move(batch));
+  CO_ASSERT_OK(accepted);
+  rig.restart();
+  CO_UNTIL(db.admin_value("select count(*) from outbox where topic = 'metrics' and payload like '%,4]%'") != "0", 20s);
+  const auto stopped = co_await rig.ingestor->stop(Deadline::after(5s));
+  CO_ASSERT_OK(stopped);
+}
+
 CORO_TEST(IngestorItest, AlertsAreStoredOnceWithTheirEventAndTheQuarantine) {
   TestDatabase db;
   Rig rig(co_await boost::asio::this_coro::executor, db.options());

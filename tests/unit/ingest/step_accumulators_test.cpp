@@ -49,6 +49,33 @@ TEST_F(StepAccumulatorsTest, WhatIsNotFiniteNeverReachesADetector) {
   EXPECT_DOUBLE_EQ(points[0].value, 3);
 }
 
+TEST_F(StepAccumulatorsTest, AClockThatWasFarAheadIsForgottenWhenItIsMended) {
+  constexpr double kYear = 365 * 86400;
+  add(1, kYear, 7);
+  add(2, kYear, 7);
+  EXPECT_FALSE(steps.close_due(at(kYear + 100), kAll));
+  EXPECT_EQ(closed().size(), 2U);
+  add(2, kYear + 120, 8);
+  for (const SeriesId series : {1, 2}) {
+    add(series, 0, 2);
+    add(series, 10, 4);
+    add(series, 60, 1);
+  }
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 2U) << "neither series waits for next year";
+  EXPECT_DOUBLE_EQ(points[0].value, 3);
+  EXPECT_DOUBLE_EQ(points[1].value, 3) << "the step that was open in the future is dropped";
+  EXPECT_EQ(steps.late(), 0U);
+}
+
+TEST_F(StepAccumulatorsTest, AClockThatGoesBackALittleCostsLateSamplesOnly) {
+  add(1, 3600, 7);
+  add(1, 0, 1);
+  EXPECT_EQ(steps.late(), 1U);
+  add(1, 3660, 8);
+  ASSERT_EQ(closed().size(), 1U);
+}
+
 TEST_F(StepAccumulatorsTest, AStepClosesGraceAfterItsEnd) {
   add(1, 5, 7);
   EXPECT_FALSE(steps.close_due(at(69), kAll));

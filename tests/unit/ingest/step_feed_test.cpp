@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace sensus::ingest {
 namespace {
 
@@ -54,6 +56,27 @@ TEST_F(StepFeedTest, PagesMayOverlapInTheirLastInstant) {
   feed.restored(kT, {{1, {at(10), 4}}, {1, {at(20), 7}}}, at(21));
   feed.finish_rebuild(at(21));
   EXPECT_DOUBLE_EQ(close_all(), 4);
+}
+
+TEST_F(StepFeedTest, WhatWasKeptAsideIsHandedOnInParts) {
+  commit(1, 0, 1);
+  commit(1, 10, 2);
+  EXPECT_FALSE(feed.finish_rebuild(at(11), 1));
+  EXPECT_FALSE(feed.live());
+  // One that comes in between keeps its place behind the others.
+  commit(1, 60, 9);
+  EXPECT_TRUE(feed.finish_rebuild(at(61), 2));
+  EXPECT_TRUE(feed.live());
+  const auto points = steps.take(kT, 100);
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_DOUBLE_EQ(points[0].value, 1.5);
+  EXPECT_EQ(steps.late(), 0U);
+}
+
+TEST_F(StepFeedTest, OddStoredSamplesDoNotReachDetectors) {
+  feed.restored(kT, {{1, {at(0), std::nan("")}}, {1, {at(5), 3}}, {1, {at(5), 5}}, {1, {at(6), HUGE_VAL}}}, at(7));
+  feed.finish_rebuild(at(7));
+  EXPECT_DOUBLE_EQ(close_all(), 4) << "a time that is stored twice counts as it did live";
 }
 
 TEST_F(StepFeedTest, WhatIsKeptAsideIsBounded) {
