@@ -79,6 +79,22 @@ int clock_gettime(clockid_t clock, timespec* out) {
   return result;
 }
 
+int gettimeofday(timeval* __restrict out, void* __restrict) noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  *out = timeval{now.tv_sec, now.tv_nsec / 1000};
+  return 0;
+}
+
+time_t time(time_t* out) noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (out != nullptr) {
+    *out = now.tv_sec;
+  }
+  return now.tv_sec;
+}
+
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
   static const auto next = real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
   return finds_no_space(fd, at + static_cast<off_t>(size)) ? no_space() : next(fd, bytes, size, at);
