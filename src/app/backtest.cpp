@@ -1,5 +1,7 @@
 #include "backtest_internal.hpp"
 
+#include "backtest_plot_internal.hpp"
+
 #include "sensus/core/time.hpp"
 #include "sensus/ml/detector.hpp"
 
@@ -104,6 +106,14 @@ std::string render_row(std::string_view time, std::string_view value, const ml::
   return out.append(verdict.tier == ml::Tier::alerting ? ",1\n" : ",0\n");
 }
 
+Result<> write_plot(const BacktestPlot& plot, const BacktestOptions& options) {
+  const std::string title = options.input.substr(options.input.find_last_of('/') + 1);
+  std::ofstream out(options.plot, std::ios::trunc);
+  out << (options.plot.ends_with(".html") ? plot.render_html(title) : plot.render_svg(title));
+  out.flush();
+  return out ? Result<>() : make_error(Errc::unavailable, "cannot write " + options.plot);
+}
+
 }  // namespace
 
 Result<> run_backtest(const BacktestOptions& options) {
@@ -126,6 +136,7 @@ Result<> run_backtest(const BacktestOptions& options) {
   }
   out << "timestamp,value,anomaly_score,alert,kind,alerting\n";
   const auto detector = ml::make_detector({.profile = *profile, .seed = options.seed});
+  BacktestPlot plot;
   for (std::size_t line = 2; std::getline(in, row); ++line) {
     if (trim(row).empty()) {
       continue;
@@ -140,13 +151,17 @@ Result<> run_backtest(const BacktestOptions& options) {
       return wrong(options.input + ":" + std::to_string(line) +
                    ": not a time and a number: " + row.substr(0, 200));
     }
-    out << render_row(time_text, value_text, detector->update(*time, *value));
+    const ml::Verdict verdict = detector->update(*time, *value);
+    out << render_row(time_text, value_text, verdict);
+    if (!options.plot.empty() && std::isfinite(*value) && detector->last_time() == *time) {
+      plot.add(*time, *value, verdict);
+    }
   }
   out.flush();
-  return out && in.eof()
-             ? Result<>()
-             : make_error(Errc::unavailable,
-                          "reading " + options.input + " or writing " + options.output + " failed");
+  if (!out || !in.eof()) {
+    return make_error(Errc::unavailable, "reading " + options.input + " or writing " + options.output + " failed");
+  }
+  return options.plot.empty() ? Result<>() : write_plot(plot, options);
 }
 
 }  // namespace sensus::app

@@ -14,6 +14,7 @@ struct BacktestOptions {
   std::string output = {};
   std::string profile = "standard";
   std::uint64_t seed = 1;
+  std::string plot = {};  ///< SVG, or HTML when it ends in .html; empty for none.
 };
 
 /// Reads `input` row by row and writes a row of `output` for each before it looks at the next: no

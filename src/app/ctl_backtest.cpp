@@ -21,6 +21,8 @@ void declare_backtest_verbs(CLI::App& cli, CtlContext& context) {
   verb->add_option("--profile", options->profile, "compact, standard or thorough")
       ->default_val("standard");
   verb->add_option("--seed", options->seed, "Of the detector's random choices")->default_val(1);
+  verb->add_option("--plot", options->plot, "Draw series, band and anomalies into this file, .svg or .html")
+      ->type_name("OUT.svg");
   verb->callback([&context, options] {
     const Result<> done = run_backtest(*options);
     if (!done) {

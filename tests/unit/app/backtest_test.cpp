@@ -1,4 +1,5 @@
 #include "backtest_internal.hpp"
+#include "backtest_plot_internal.hpp"
 
 #include "sensus/app/ctl.hpp"
 
@@ -112,6 +113,31 @@ TEST_F(Backtest, MistakesNameTheLine) {
   EXPECT_EQ(message("timestamp,value\n"), "");
   EXPECT_THAT(run({.profile = "huge"}).error().message,
               testing::HasSubstr("compact, standard, thorough"));
+}
+
+TEST_F(Backtest, DrawsWhatItFound) {
+  write("in.csv", wave(1600));
+  ASSERT_TRUE(run({.plot = path("out.svg")}));
+  std::ostringstream svg;
+  svg << std::ifstream(path("out.svg")).rdbuf();
+  EXPECT_THAT(svg.str(), testing::StartsWith("<svg "));
+  EXPECT_THAT(svg.str(), testing::HasSubstr(": range, alerting</title>"));
+  ASSERT_TRUE(run({.plot = path("out.html")}));
+  EXPECT_THAT(lines("out.html").front(), "<!doctype html>");
+  EXPECT_FALSE(run({.plot = path("none/out.svg")}));
+  write("in.csv", "timestamp,value\n");
+  EXPECT_TRUE(run({.plot = path("out.svg")}));
+}
+
+TEST(BacktestPlot, KeepsItsSizeWhateverComes) {
+  BacktestPlot plot;
+  ml::Verdict verdict;
+  for (int i = 0; i < 100'000; ++i) {
+    verdict.is_anomaly = i % 2 == 0;
+    plot.add(from_unix_us(1'740'960'000'000'000) + std::chrono::seconds(i), i % 7, verdict);
+  }
+  EXPECT_LT(plot.render_svg("a < b").size(), 2'000'000U);
+  EXPECT_THAT(plot.render_svg("a < b"), testing::HasSubstr("a &lt; b"));
 }
 
 TEST_F(Backtest, IsAVerbOfSensusctl) {
