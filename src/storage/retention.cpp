@@ -55,14 +55,14 @@ std::vector<Timestamp> since(Timestamp now, const std::vector<std::chrono::milli
 }  // namespace
 
 RetentionPlan::RetentionPlan(const RetentionOptions& options)
-    : raw{options.raw}, rollup_5m{options.rollup_5m}, rollup_1h{options.rollup_1h} {
+    : raw{options.raw}, rollup_5m{std::max(options.rollup_5m, options.raw)}, rollup_1h{std::max(options.rollup_1h, options.raw)} {
   for (const std::string& text : options.tenants) {
     const auto tenant = parse_tenant_retention(text);
     SENSUS_ASSERT(tenant.has_value());  // The configuration was checked.
     tenants.push_back(tenant->tenant);
     raw.push_back(tenant->raw.value_or(options.raw));
-    rollup_5m.push_back(tenant->rollup_5m.value_or(options.rollup_5m));
-    rollup_1h.push_back(tenant->rollup_1h.value_or(options.rollup_1h));
+    rollup_5m.push_back(std::max(tenant->rollup_5m.value_or(options.rollup_5m), raw.back()));
+    rollup_1h.push_back(std::max(tenant->rollup_1h.value_or(options.rollup_1h), raw.back()));
   }
 }
 

@@ -8,7 +8,8 @@
 
 namespace sensus::storage {
 
-/// How long each tenant keeps each resolution. Element 0 is for all tenants without one of their own.
+/// How long each tenant keeps each resolution. Element 0 is for all tenants without one of their own. Rollups are kept at least as long
+/// as the samples that they stand for: reads take them for every day whose samples are all in chunks.
 struct RetentionPlan {
   explicit RetentionPlan(const RetentionOptions& options);
   struct Befores {

@@ -84,9 +84,9 @@ void describe(config::Section& section, RetentionOptions& options) {
   section.duration("raw", options.raw, kKeptMin, kKeptMax,
                    "How long samples are kept, in whole UTC days; at least limits.past_window.");
   section.duration("rollup_5m", options.rollup_5m, kKeptMin, kKeptMax,
-                   "How long rollups of 5 minutes are kept, in whole months.");
+                   "How long rollups of 5 minutes are kept, in whole months; at least as long as samples.");
   section.duration("rollup_1h", options.rollup_1h, kKeptMin, kKeptMax,
-                   "How long rollups of an hour are kept, in whole months.");
+                   "How long rollups of an hour are kept, in whole months; at least as long as samples.");
   section.duration("quarantine", options.quarantine, kKeptMin, kKeptMax,
                    "How long a bad alert stays in the quarantine since it last came.");
   section.duration("dead_letters", options.dead_letters, kKeptMin, kKeptMax,

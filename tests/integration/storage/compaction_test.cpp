@@ -16,7 +16,7 @@ namespace {
 using runtime::Async;
 using storage::Aggregation;
 
-constexpr int kSeries = 130;  // More than there are buckets.
+constexpr int kSeries = 70;  // More than there are buckets.
 const Timestamp kFirstDay = at("2026-11-10T00:00:00Z");
 
 /// Random samples, written and remembered: the answers of every read are known.
@@ -233,7 +233,7 @@ Async<> check_all(World& w, std::string when) {
 CORO_TEST(Compaction, EveryReadGivesTheSameAnswerBeforeDuringAndAfter) {
   auto executor = co_await boost::asio::this_coro::executor;
   World w(executor);
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 6; ++i) {
     const Result<> written = w.write_some(1500);
     CO_ASSERT_OK(written);
   }

@@ -52,7 +52,7 @@ storage::RetentionOptions keep(std::chrono::hours raw, std::chrono::hours rollup
 
 CORO_TEST(Retention, DropsEachResolutionWhenItIsOldEnough) {
   auto executor = co_await boost::asio::this_coro::executor;
-  const auto retention = keep(30 * kDay, 2 * kDay, 730 * kDay);
+  const auto retention = keep(30 * kDay, 180 * kDay, 730 * kDay);
   Kept k(executor, retention);
   Result<> written = k.write(k.days_ago(39), 39);
   CO_ASSERT_OK(written);
@@ -67,7 +67,7 @@ CORO_TEST(Retention, DropsEachResolutionWhenItIsOldEnough) {
 
   auto retained = co_await k.compactor.apply_retention();
   CO_ASSERT_OK(retained);
-  EXPECT_GE(retained->partitions_dropped, 12 + 1 + 1) << "batch rows, chunks, rollups of 5 m";
+  EXPECT_GE(retained->partitions_dropped, 12 + 1) << "batch rows, chunks";
   EXPECT_EQ(k.s.value("select string_agg(metric_value::text, ' ') from sensus.metrics"), "20");
   EXPECT_EQ(k.s.value("select count(*) from sensus.sample_days"), "2") << "as long as any rollup";
   storage::RangeQuery query;
@@ -91,6 +91,27 @@ CORO_TEST(Retention, DropsEachResolutionWhenItIsOldEnough) {
                       "interval '1 day') d where to_regclass('sensus.sample_batches_' || "
                       "to_char(d, 'YYYYMMDD')) is null"),
             "0");
+}
+
+CORO_TEST(Retention, RollupsGoByMonthsAndNeverBeforeTheirSamples) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  const auto long_raw = keep(60 * kDay, kDay, kDay);
+  Kept k(executor, long_raw);
+  const Result<> written = k.write(k.days_ago(39), 39);
+  CO_ASSERT_OK(written);
+  const auto compacted = co_await k.compactor.run_once();
+  CO_ASSERT_OK(compacted);
+  auto retained = co_await k.compactor.apply_retention();
+  CO_ASSERT_OK(retained);
+  EXPECT_EQ(retained->partitions_dropped, 0) << "reads would find neither rollups nor go to the samples";
+
+  const auto short_raw = keep(kDay, 2 * kDay, 730 * kDay);
+  storage::Compactor other({executor, k.s.options, k.clock, telemetry::Log(), k.s.metrics}, {}, short_raw);
+  retained = co_await other.apply_retention();
+  CO_ASSERT_OK(retained);
+  EXPECT_EQ(k.s.value("select count(*) from sensus.sample_chunks"), "0");
+  EXPECT_EQ(k.s.value("select count(*) from sensus.rollups_5m"), "0");
+  EXPECT_EQ(k.s.value("select count(*) from sensus.rollups_1h"), "1");
 }
 
 CORO_TEST(Retention, DrainsTheDefaultPartition) {
@@ -128,7 +149,7 @@ CORO_TEST(Retention, TenantsKeepForTimesOfTheirOwn) {
   CO_ASSERT_OK(written);
   // Whole months: how many that is depends on the day of this test.
   const std::string ended = "select count(*) from sensus.rollups_5m where tenant_id = 2 and date_trunc('month', t_min at time zone 'UTC') + "
-                            "interval '1 month' <= now() at time zone 'UTC' - interval '2 days'";
+                            "interval '1 month' <= now() at time zone 'UTC' - interval '5 days'";
   const std::int64_t rollups = std::stoll(k.s.value(ended));
   EXPECT_GE(rollups, 1);
   const auto retained = co_await k.compactor.apply_retention();
