@@ -121,6 +121,10 @@ Result<> run_backtest(const BacktestOptions& options) {
   if (!profile) {
     return wrong("--profile is one of compact, standard, thorough, not " + options.profile);
   }
+  const std::optional<ml::Direction> direction = ml::parse_direction(options.direction);
+  if (!direction) {
+    return wrong("--direction is one of both, above, below, not " + options.direction);
+  }
   std::ifstream in(options.input);
   if (!in) {
     return make_error(Errc::unavailable, "cannot read " + options.input);
@@ -135,7 +139,13 @@ Result<> run_backtest(const BacktestOptions& options) {
     return wrong(options.input + ": the first line must name the columns timestamp and value");
   }
   out << "timestamp,value,anomaly_score,alert,kind,alerting\n";
-  const auto detector = ml::make_detector({.profile = *profile, .seed = options.seed});
+  const auto detector = ml::make_detector({.profile = *profile,
+                                           .seed = options.seed,
+                                           .warmup = options.warmup,
+                                           .false_alerts_per_week = options.false_alerts_per_week});
+  ml::Gates gates = options.gates;
+  gates.direction = *direction;
+  detector->set_gates(gates);
   BacktestPlot plot;
   for (std::size_t line = 2; std::getline(in, row); ++line) {
     if (trim(row).empty()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensus/core/result.hpp"
+#include "sensus/ml/gates.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,10 @@ struct BacktestOptions {
   std::string output = {};
   std::string profile = "standard";
   std::uint64_t seed = 1;
+  std::size_t warmup = 60;
+  double false_alerts_per_week = 0.14;
+  std::string direction = "both";
+  ml::Gates gates = {};  ///< Its direction comes from the text above.
   std::string plot = {};  ///< SVG, or HTML when it ends in .html; empty for none.
 };
 

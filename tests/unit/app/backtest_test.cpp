@@ -115,6 +115,19 @@ TEST_F(Backtest, MistakesNameTheLine) {
               testing::HasSubstr("compact, standard, thorough"));
 }
 
+TEST_F(Backtest, GatesHoldBack) {
+  write("in.csv", wave(1600));
+  const auto is_alert = [&](const BacktestOptions& options) {
+    EXPECT_TRUE(run(options));
+    return lines("out.csv")[1501].find(",1,range,") != std::string::npos;
+  };
+  EXPECT_TRUE(is_alert({.direction = "above"}));
+  EXPECT_FALSE(is_alert({.direction = "below"}));
+  EXPECT_FALSE(is_alert({.gates = {.deviation_min = 1000}}));
+  EXPECT_FALSE(is_alert({.warmup = 1600}));
+  EXPECT_THAT(run({.direction = "up"}).error().message, testing::HasSubstr("both, above, below"));
+}
+
 TEST_F(Backtest, DrawsWhatItFound) {
   write("in.csv", wave(1600));
   ASSERT_TRUE(run({.plot = path("out.svg")}));
@@ -150,6 +163,15 @@ TEST_F(Backtest, IsAVerbOfSensusctl) {
   }
   EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 0);
   EXPECT_EQ(lines("out.csv").size(), 101U);
+  words.insert(words.end(), {"--config", path("bad.yaml")});
+  write("bad.yaml", "anomaly:\n  warmup: many\n");
+  argv.clear();
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 1);
+  write("bad.yaml", "anomaly:\n  warmup: 90\nserver:\n  listen: [\"127.0.0.1:9999\"]\n");
+  EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 0);
   words[3] = path("none.csv");
   argv[3] = words[3].data();
   EXPECT_EQ(run_ctl(static_cast<int>(argv.size()), argv.data()), 1);
