@@ -2,10 +2,10 @@
 
 #include "sensus/codec/model_json.hpp"
 #include "sensus/core/assert.hpp"
+#include "sensus/core/parse_number.hpp"
 #include "sensus/core/utf8.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 namespace sensus::api {
@@ -31,16 +31,6 @@ std::string join(const std::vector<std::string_view>& words) {
     out += word;
   }
   return out;
-}
-
-template <class T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
 }
 
 std::optional<Timestamp> parse_unix(std::string_view text) {

@@ -3,6 +3,7 @@
 #include "document_internal.hpp"
 
 #include "sensus/core/assert.hpp"
+#include "sensus/core/parse_number.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,16 +16,6 @@ namespace {
 constexpr std::size_t kListItemsMax = 64;
 
 Error wrong(std::string message) { return make_error(Errc::invalid_input, std::move(message)); }
-
-template <class T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
 
 std::string render_number(double value) {
   std::array<char, 32> buffer{};
@@ -52,6 +43,32 @@ std::string render_list(const std::vector<std::string>& items) {
 
 std::string out_of_range(std::string_view text, const std::string& allowed) {
   return "'" + std::string(text) + "' is out of range: allowed is " + allowed;
+}
+
+template <class T>
+Result<T> number_of(std::string_view text, const char* kind) {
+  const std::optional<T> parsed = parse_number<T>(text);
+  if (!parsed) {
+    return wrong("'" + std::string(text) + "' is not " + kind);
+  }
+  return *parsed;
+}
+
+/// Takes what `parse` makes of a text when it lies within the bounds. `joint` stands between its complaint and what is allowed.
+template <class T, class Parse>
+std::function<Result<>(std::string_view)> bounded_setter(T& value, T min, T max, std::string allowed, std::string joint, Parse parse) {
+  return [&value, min, max, allowed = std::move(allowed), joint = std::move(joint), parse](std::string_view text) -> Result<> {
+    const Result<T> parsed = parse(text);
+    if (!parsed) {
+      return wrong(parsed.error().message + joint + "allowed is " + allowed);
+    }
+    // Written so that NaN, which compares false with everything, is refused.
+    if (!(*parsed >= min && *parsed <= max)) {
+      return wrong(out_of_range(text, allowed));
+    }
+    value = *parsed;
+    return {};
+  };
 }
 
 /// Stands for a secret wherever it would be shown.
@@ -82,17 +99,7 @@ Section& Section::duration(std::string key, std::chrono::milliseconds& value, st
                            std::chrono::milliseconds max, std::string help) {
   const std::string allowed = render_duration(min) + " to " + render_duration(max);
   Field field = make_field(std::move(key), std::move(help), "duration", allowed);
-  field.set = [&value, min, max, allowed](std::string_view text) -> Result<> {
-    const auto parsed = parse_duration(text);
-    if (!parsed) {
-      return wrong(parsed.error().message + "; allowed is " + allowed);
-    }
-    if (*parsed < min || *parsed > max) {
-      return wrong(out_of_range(text, allowed));
-    }
-    value = *parsed;
-    return {};
-  };
+  field.set = bounded_setter(value, min, max, allowed, "; ", parse_duration);
   field.get = [&value] { return render_duration(value); };
   declare(fields_, std::move(field));
   return *this;
@@ -101,17 +108,7 @@ Section& Section::duration(std::string key, std::chrono::milliseconds& value, st
 Section& Section::size(std::string key, ByteSize& value, ByteSize min, ByteSize max, std::string help) {
   const std::string allowed = render_byte_size(min) + " to " + render_byte_size(max);
   Field field = make_field(std::move(key), std::move(help), "size", allowed);
-  field.set = [&value, min, max, allowed](std::string_view text) -> Result<> {
-    const auto parsed = parse_byte_size(text);
-    if (!parsed) {
-      return wrong(parsed.error().message + "; allowed is " + allowed);
-    }
-    if (*parsed < min || *parsed > max) {
-      return wrong(out_of_range(text, allowed));
-    }
-    value = *parsed;
-    return {};
-  };
+  field.set = bounded_setter(value, min, max, allowed, "; ", parse_byte_size);
   field.get = [&value] { return render_byte_size(value); };
   declare(fields_, std::move(field));
   return *this;
@@ -120,17 +117,8 @@ Section& Section::size(std::string key, ByteSize& value, ByteSize min, ByteSize 
 Section& Section::integer(std::string key, std::int64_t& value, std::int64_t min, std::int64_t max, std::string help) {
   const std::string allowed = std::to_string(min) + " to " + std::to_string(max);
   Field field = make_field(std::move(key), std::move(help), "integer", allowed);
-  field.set = [&value, min, max, allowed](std::string_view text) -> Result<> {
-    const auto parsed = parse_number<std::int64_t>(text);
-    if (!parsed) {
-      return wrong("'" + std::string(text) + "' is not a whole number: allowed is " + allowed);
-    }
-    if (*parsed < min || *parsed > max) {
-      return wrong(out_of_range(text, allowed));
-    }
-    value = *parsed;
-    return {};
-  };
+  field.set = bounded_setter(value, min, max, allowed, ": ",
+                             [](std::string_view text) { return number_of<std::int64_t>(text, "a whole number"); });
   field.get = [&value] { return std::to_string(value); };
   declare(fields_, std::move(field));
   return *this;
@@ -139,18 +127,8 @@ Section& Section::integer(std::string key, std::int64_t& value, std::int64_t min
 Section& Section::number(std::string key, double& value, double min, double max, std::string help) {
   const std::string allowed = render_number(min) + " to " + render_number(max);
   Field field = make_field(std::move(key), std::move(help), "number", allowed);
-  field.set = [&value, min, max, allowed](std::string_view text) -> Result<> {
-    const auto parsed = parse_number<double>(text);
-    if (!parsed) {
-      return wrong("'" + std::string(text) + "' is not a number: allowed is " + allowed);
-    }
-    // Written so that NaN, which compares false with everything, is refused.
-    if (!(*parsed >= min && *parsed <= max)) {
-      return wrong(out_of_range(text, allowed));
-    }
-    value = *parsed;
-    return {};
-  };
+  field.set = bounded_setter(value, min, max, allowed, ": ",
+                             [](std::string_view text) { return number_of<double>(text, "a number"); });
   field.get = [&value] { return render_number(value); };
   declare(fields_, std::move(field));
   return *this;

@@ -32,37 +32,12 @@ bool is_invisible(std::uint32_t code) {
                      [code](const Range& range) { return code >= range.first && code <= range.last; });
 }
 
-std::size_t sequence_bytes(unsigned char lead) {
-  if (lead < 0x80) {
-    return 1;
-  }
-  if (lead < 0xE0) {
-    return 2;
-  }
-  return lead < 0xF0 ? 3 : 4;
-}
-
-/// `text` is one well-formed sequence.
-std::uint32_t decode(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
-  switch (text.size()) {
-    case 1:
-      return byte(0);
-    case 2:
-      return ((byte(0) & 0x1F) << 6) | (byte(1) & 0x3F);
-    case 3:
-      return ((byte(0) & 0x0F) << 12) | ((byte(1) & 0x3F) << 6) | (byte(2) & 0x3F);
-    default:
-      return ((byte(0) & 0x07) << 18) | ((byte(1) & 0x3F) << 12) | ((byte(2) & 0x3F) << 6) | (byte(3) & 0x3F);
-  }
-}
-
 void append_visible(std::string& out, std::string_view valid) {
   for (std::size_t i = 0; i < valid.size();) {
-    const std::size_t size = sequence_bytes(static_cast<unsigned char>(valid[i]));
+    const std::size_t size = utf8_length(valid[i]);
     const std::string_view sequence = valid.substr(i, size);
     i += size;
-    if (sequence == "\n" || !is_invisible(decode(sequence))) {
+    if (sequence == "\n" || !is_invisible(decode_utf8(sequence))) {
       out += sequence;
     } else if (sequence == "\t" || sequence == "\r") {
       out += ' ';

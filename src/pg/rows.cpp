@@ -1,7 +1,8 @@
 #include "pg/rows_internal.hpp"
 
+#include "sensus/core/parse_number.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 
 namespace sensus::pg {
@@ -9,12 +10,11 @@ namespace {
 
 template <class T>
 T parse_value(std::string_view text) {
-  T value{};
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) {
+  const std::optional<T> value = parse_number<T>(text);
+  if (!value) {
     throw std::logic_error("a column does not hold a number");
   }
-  return value;
+  return *value;
 }
 
 /// Takes digits up to the next non-digit and the separator that must follow.

@@ -11,31 +11,6 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-/// Length of the well-formed sequence that starts with `lead`.
-std::size_t sequence_length(unsigned char lead) {
-  if (lead < 0x80) {
-    return 1;
-  }
-  if (lead < 0xE0) {
-    return 2;
-  }
-  return lead < 0xF0 ? 3 : 4;
-}
-
-std::uint32_t decode(std::string_view sequence) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(sequence[i])); };
-  switch (sequence.size()) {
-    case 1:
-      return byte(0);
-    case 2:
-      return ((byte(0) & 0x1FU) << 6U) | (byte(1) & 0x3FU);
-    case 3:
-      return ((byte(0) & 0x0FU) << 12U) | ((byte(1) & 0x3FU) << 6U) | (byte(2) & 0x3FU);
-    default:
-      return ((byte(0) & 0x07U) << 18U) | ((byte(1) & 0x3FU) << 12U) | ((byte(2) & 0x3FU) << 6U) | (byte(3) & 0x3FU);
-  }
-}
-
 /// Characters that move the cursor, hide, or reorder what is around them.
 bool is_unsafe(std::uint32_t c) {
   return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0xAD || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
@@ -72,7 +47,7 @@ void append_code_point(std::string& out, std::uint32_t c) {
 
 /// Takes the next character off `rest`; an empty result stands for one invalid byte. A cut-off sequence never decodes.
 std::string_view take_character(std::string_view& rest) {
-  const std::size_t length = sequence_length(static_cast<unsigned char>(rest.front()));
+  const std::size_t length = utf8_length(rest.front());
   const std::string_view sequence = rest.substr(0, length);
   if (sequence.size() < length || !is_utf8(sequence)) {
     rest.remove_prefix(1);
@@ -93,7 +68,7 @@ void append(std::string& out, std::string_view text, bool quoted) {
       }
       continue;
     }
-    const std::uint32_t c = decode(character);
+    const std::uint32_t c = decode_utf8(character);
     if (is_unsafe(c)) {
       append_code_point(out, c);
       continue;

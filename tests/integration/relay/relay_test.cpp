@@ -72,6 +72,16 @@ struct RelayBench {
     std::function<bool()> enough = [this, count] { return handled.size() >= count; };
     co_await until(enough, std::to_string(count) + " events handled");
   }
+  [[nodiscard]] runtime::Task until_published(int count) {
+    std::function<bool()> enough = [this, count] {
+      return rows("published_at is not null") == count;
+    };
+    co_await until(enough, std::to_string(count) + " published rows");
+  }
+  [[nodiscard]] runtime::Task until_health(telemetry::HealthState state) {
+    std::function<bool()> shown = [this, state] { return relay.health().state == state; };
+    co_await until(shown, "the relay's health");
+  }
   [[nodiscard]] runtime::Task finish() {
     consumer.stop();
     relay.stop();
@@ -166,10 +176,7 @@ CORO_TEST(RelayOutbox, RowsWaitWhileRedisIsAwayAndAllArriveAfterwards) {
   co_await bench.until_handled(100);
   server.kill();
   bench.insert(500);
-  std::function<bool()> degraded = [&bench] {
-    return bench.relay.health().state == telemetry::HealthState::degraded;
-  };
-  co_await until(degraded, "degraded health");
+  co_await bench.until_health(telemetry::HealthState::degraded);
   EXPECT_EQ(bench.rows(), 500);
   std::function<bool()> counted = [&bench] {
     return series_value(bench.metrics, "sensus_outbox_pending") == 500;
@@ -178,10 +185,7 @@ CORO_TEST(RelayOutbox, RowsWaitWhileRedisIsAwayAndAllArriveAfterwards) {
   server.start();
   co_await bench.until_handled(600);
   EXPECT_EQ(bench.rows(), 0);
-  std::function<bool()> well = [&bench] {
-    return bench.relay.health().state == telemetry::HealthState::ok;
-  };
-  co_await until(well, "good health");
+  co_await bench.until_health(telemetry::HealthState::ok);
   co_await bench.finish();
 }
 
@@ -191,10 +195,7 @@ CORO_TEST(RelayOutbox, WhatAFlushTookIsPublishedAgain) {
   RelayBench bench(executor, server.options());
   co_await until_connected(*bench.redis.client);
   bench.insert(50);
-  std::function<bool()> published = [&bench] {
-    return bench.rows("published_at is not null") == 50;
-  };
-  co_await until(published, "fifty published rows");
+  co_await bench.until_published(50);
   (void)co_await bench.redis.ask("FLUSHALL");
   bench.start_consumer();
   co_await bench.until_handled(50);
@@ -224,10 +225,7 @@ CORO_TEST(RelayOutbox, TheReconcilerFindsASingleLostEntry) {
   RelayBench bench(executor, redis_options());
   co_await until_connected(*bench.redis.client);
   bench.insert(3);
-  std::function<bool()> published = [&bench] {
-    return bench.rows("published_at is not null") == 3;
-  };
-  co_await until(published, "three published rows");
+  co_await bench.until_published(3);
   const std::string id = bench.database.admin_value(
       "select stream_id from sensus.outbox order by id offset 1 limit 1");
   (void)co_await bench.redis.ask("XDEL " + bench.options.alerts_key + " " + id);

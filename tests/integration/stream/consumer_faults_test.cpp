@@ -16,8 +16,7 @@ CORO_TEST(StreamFaults, EntriesOfADeadConsumerAreTakenOver) {
   co_await bench.until_nothing_pending();
   EXPECT_EQ(bench.one.value("sensus_stream_claimed_total", bench.options.alerts_key), 25);
   EXPECT_EQ(bench.one.recorder.lost, 0);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, ARestartBeginsWithWhatItLeftPending) {
@@ -33,8 +32,7 @@ CORO_TEST(StreamFaults, ARestartBeginsWithWhatItLeftPending) {
   co_await bench.until_seen(12);
   EXPECT_EQ(bench.one.recorder.seen.back().event.id, 12);
   co_await bench.until_nothing_pending();
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, ASlowHandlerIsNotTakenForADeadConsumer) {
@@ -55,8 +53,7 @@ CORO_TEST(StreamFaults, ASlowHandlerIsNotTakenForADeadConsumer) {
   EXPECT_TRUE(two.recorder.seen.empty());
   EXPECT_EQ(bench.one.recorder.count(1), 1);
   co_await two.finish();
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, AStreamDeletedUnderABlockedReadIsMadeAgain) {
@@ -67,18 +64,15 @@ CORO_TEST(StreamFaults, AStreamDeletedUnderABlockedReadIsMadeAgain) {
   StreamBench bench(executor, redis_options(), options);
   co_await until_connected(*bench.redis.client);
   bench.one.start();
-  (void)co_await bench.publish(1, 1);
-  co_await bench.until_seen(1);
+  co_await bench.publish_and_see(1, 1);
   (void)co_await runtime::sleep(50ms);
   EXPECT_EQ(bench.one.recorder.lost, 1);
   (void)co_await bench.redis.ask("DEL " + options.alerts_key);
   std::function<bool()> told = [&bench] { return bench.one.recorder.lost == 2; };
   co_await until(told, "on_lost");
-  (void)co_await bench.publish(2, 1);
-  co_await bench.until_seen(2);
+  co_await bench.publish_and_see(2, 1);
   EXPECT_EQ(bench.one.value("sensus_stream_group_recreated_total", options.alerts_key), 2);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, FlushAndRestartOfTheServer) {
@@ -87,8 +81,7 @@ CORO_TEST(StreamFaults, FlushAndRestartOfTheServer) {
   StreamBench bench(executor, server.options());
   co_await until_connected(*bench.redis.client);
   bench.one.start();
-  (void)co_await bench.publish(1, 1);
-  co_await bench.until_seen(1);
+  co_await bench.publish_and_see(1, 1);
   (void)co_await bench.redis.ask("FLUSHALL");
   std::function<bool()> flushed = [&bench] { return bench.one.recorder.lost == 2; };
   co_await until(flushed, "on_lost after FLUSHALL");
@@ -101,11 +94,9 @@ CORO_TEST(StreamFaults, FlushAndRestartOfTheServer) {
   std::function<bool()> restarted = [&bench] { return bench.one.recorder.lost == 3; };
   co_await until(restarted, "on_lost after the restart");
   co_await until_connected(*bench.redis.client);
-  (void)co_await bench.publish(2, 1);
-  co_await bench.until_seen(2);
+  co_await bench.publish_and_see(2, 1);
   EXPECT_EQ(bench.one.consumer.health().state, telemetry::HealthState::ok);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, EntriesTrimmedUnreadAreFoundByLagOnce) {
@@ -127,8 +118,7 @@ CORO_TEST(StreamFaults, EntriesTrimmedUnreadAreFoundByLagOnce) {
   Result<redis::Reply> groups =
       co_await bench.redis.ask("XINFO GROUPS " + bench.options.alerts_key);
   EXPECT_EQ(*groups->array()->front().array()->back().integer(), 0);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, EntriesTrimmedWhilePendingAreForgottenAndReported) {
@@ -148,8 +138,7 @@ CORO_TEST(StreamFaults, EntriesTrimmedWhilePendingAreForgottenAndReported) {
   EXPECT_EQ(bench.one.recorder.lost, 2);  // Its own history, and the third part of XAUTOCLAIM.
   EXPECT_TRUE(bench.one.recorder.seen.empty());
   co_await bench.until_nothing_pending();
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamFaults, AFullServerStillLetsConsumersDrain) {
@@ -167,8 +156,7 @@ CORO_TEST(StreamFaults, AFullServerStillLetsConsumersDrain) {
   co_await bench.until_seen(5);
   co_await bench.until_nothing_pending();  // Also the dead letter, whose copy Redis refuses.
   EXPECT_EQ(bench.one.recorder.dead.size(), 1U);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 }  // namespace

@@ -35,15 +35,12 @@ CORO_TEST(StreamConsumer, AnIdleConsumerGetsANewEntryAtOnce) {
   StreamBench bench(executor, redis_options(), options);
   co_await until_connected(*bench.redis.client);
   bench.one.start();
-  (void)co_await bench.publish(1, 1);
-  co_await bench.until_seen(1);
+  co_await bench.publish_and_see(1, 1);
   (void)co_await runtime::sleep(50ms);
   const auto started = std::chrono::steady_clock::now();
-  (void)co_await bench.publish(2, 1);
-  co_await bench.until_seen(2);
+  co_await bench.publish_and_see(2, 1);
   EXPECT_LT(std::chrono::steady_clock::now() - started, 1s);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, WhatAskedToBeRetriedComesBackAfterClaimIdle) {
@@ -63,8 +60,7 @@ CORO_TEST(StreamConsumer, WhatAskedToBeRetriedComesBackAfterClaimIdle) {
   EXPECT_EQ(bench.one.recorder.count(2), 3);
   co_await bench.until_nothing_pending();
   EXPECT_TRUE(bench.one.recorder.dead.empty());
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, GivesUpAfterTheLastDeliveryAndKeepsADeadLetter) {
@@ -93,8 +89,7 @@ CORO_TEST(StreamConsumer, GivesUpAfterTheLastDeliveryAndKeepsADeadLetter) {
   Result<redis::Reply> copy =
       co_await bench.redis.ask("XRANGE " + bench.options.alerts_key + ":dead - +");
   CO_ASSERT_EQ(copy->array()->size(), 1U);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, RefusedAndPoisonedEntriesBecomeDeadLettersAtOnce) {
@@ -121,8 +116,7 @@ CORO_TEST(StreamConsumer, RefusedAndPoisonedEntriesBecomeDeadLettersAtOnce) {
   EXPECT_EQ(first.entry.event.payload,
             "{\"fields\":[\"type\",\"alert\",\"data\",\"{}\",\"ts\",\"soon\",\"id\",\"5\"]}");
   EXPECT_EQ(bench.one.recorder.dead[2].entry.event.id, 2);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, AnOutageOfTheHandlerUsesUpNoDeliveries) {
@@ -140,8 +134,7 @@ CORO_TEST(StreamConsumer, AnOutageOfTheHandlerUsesUpNoDeliveries) {
   co_await bench.until_nothing_pending();
   EXPECT_TRUE(bench.one.recorder.dead.empty());
   EXPECT_EQ(bench.one.consumer.health().state, telemetry::HealthState::ok);
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, AnyOtherFailureLeavesTheBatchForLaterAndIsolatesItsEntries) {
@@ -156,8 +149,7 @@ CORO_TEST(StreamConsumer, AnyOtherFailureLeavesTheBatchForLaterAndIsolatesItsEnt
   co_await bench.until_nothing_pending();
   // Together at first and once more, then one by one.
   EXPECT_EQ(bench.one.recorder.batch_sizes, (std::vector<std::size_t>{3, 3, 1, 1, 1}));
-  co_await bench.one.finish();
-  co_await bench.redis.finish();
+  co_await bench.finish();
 }
 
 CORO_TEST(StreamConsumer, ACleanStopLeavesNoNameBehind) {
@@ -167,8 +159,7 @@ CORO_TEST(StreamConsumer, ACleanStopLeavesNoNameBehind) {
   StreamBench bench(executor, redis_options(), options);
   co_await until_connected(*bench.redis.client);
   bench.one.start();
-  (void)co_await bench.publish(1, 1);
-  co_await bench.until_seen(1);
+  co_await bench.publish_and_see(1, 1);
   co_await bench.until_nothing_pending();
   std::string look = "XINFO CONSUMERS " + options.alerts_key + " " + options.group;
   Result<redis::Reply> during = co_await bench.redis.ask(look);

@@ -189,6 +189,16 @@ struct StreamBench {
     ADD_FAILURE() << "entries stay pending";
   }
 
+  [[nodiscard]] runtime::Task publish_and_see(EventId first, int count) {
+    const std::size_t before = one.recorder.seen.size();
+    (void)co_await publish(first, count);
+    co_await until_seen(before + static_cast<std::size_t>(count));
+  }
+  [[nodiscard]] runtime::Task finish() {
+    co_await one.finish();
+    co_await redis.finish();
+  }
+
   stream::Options options;
   RedisBench redis;
   stream::Publisher publisher;

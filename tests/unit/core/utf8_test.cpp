@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace sensus {
 namespace {
@@ -15,6 +16,17 @@ TEST(Utf8, AcceptsTheEdgesOfEveryLength) {
     EXPECT_EQ(find_invalid_utf8(text), kNone) << text;
   }
   EXPECT_TRUE(is_utf8(std::string_view("a\0b", 3))) << "NUL is a character; who forbids it says so";
+}
+
+TEST(Utf8, DecodesTheEdgesOfEveryLength) {
+  const std::pair<const char*, std::uint32_t> cases[] = {{"a", 'a'},           {"\x7F", 0x7F},         {"\xC2\x80", 0x80},
+                                                         {"\xDF\xBF", 0x7FF},  {"\xE0\xA0\x80", 0x800}, {"\xEF\xBF\xBF", 0xFFFF},
+                                                         {"\xF0\x90\x80\x80", 0x10000}, {"\xF4\x8F\xBF\xBF", 0x10FFFF}};
+  for (const auto& [text, code] : cases) {
+    const std::string_view sequence = text;
+    EXPECT_EQ(utf8_length(sequence.front()), sequence.size()) << text;
+    EXPECT_EQ(decode_utf8(sequence), code) << text;
+  }
 }
 
 TEST(Utf8, FindsTheFirstBadByte) {
