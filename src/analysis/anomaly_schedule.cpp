@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 namespace sensus::analysis {
 
@@ -15,11 +16,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::string_view kAlgorithm = "isolation_forest";
 constexpr std::chrono::seconds kPublishLimit{10};
 constexpr std::chrono::seconds kRetrainLimit{30};
 constexpr std::size_t kRetrainChunk = 32;  ///< About 30 ms, so that scoring waits little.
-constexpr std::size_t kVersionsLooked = 100;
+constexpr std::chrono::seconds kLookInterval{5};  ///< How soon a version that was activated elsewhere is followed.
 
 struct RetrainJob {
   std::vector<SeriesKey> keys;
@@ -35,16 +35,42 @@ std::string digits(T value) {
 
 }  // namespace
 
-std::string render_parameters(const AnomalyOptions& options) {
-  const ml::ForestDetectorParams params = detector_params(options);
-  return "{\"trees\":" + digits(params.trees) + ",\"subsample\":" + digits(params.subsample) + ",\"history\":" + digits(params.history) +
-         ",\"warmup\":" + digits(params.warmup) + ",\"threshold\":" + digits(params.threshold) +
-         ",\"features\":[\"value\",\"difference\",\"shift\",\"lag\",\"level\"]}";
+std::string render_parameters(const ml::DetectorParams& params) {
+  return "{\"profile\":\"" + std::string(ml::name_of(params.profile)) + "\",\"warmup\":" + digits(params.warmup) +
+         ",\"false_alerts_per_week\":" + digits(params.false_alerts_per_week) + "}";
 }
 
-std::string version_prefix(const AnomalyOptions& options) {
+Result<ml::DetectorParams> parse_parameters(const std::string& json, ml::DetectorParams defaults) {
+  const auto object = nlohmann::json::parse(json, nullptr, false);
+  const Error wrong = make_error(Errc::corrupt, "the parameters of a model are not what this program writes");
+  if (!object.is_object()) {
+    return wrong;
+  }
+  if (const auto profile = object.find("profile"); profile != object.end()) {
+    const auto known = profile->is_string() ? ml::parse_profile(profile->get<std::string>()) : std::nullopt;
+    if (!known) {
+      return wrong;
+    }
+    defaults.profile = *known;
+  }
+  if (const auto warmup = object.find("warmup"); warmup != object.end()) {
+    if (!warmup->is_number_unsigned()) {
+      return wrong;
+    }
+    defaults.warmup = warmup->get<std::size_t>();
+  }
+  if (const auto rate = object.find("false_alerts_per_week"); rate != object.end()) {
+    if (!rate->is_number()) {
+      return wrong;
+    }
+    defaults.false_alerts_per_week = rate->get<double>();
+  }
+  return defaults;
+}
+
+std::string version_prefix(const ml::DetectorParams& params) {
   std::uint32_t hash = 2'166'136'261U;  // FNV-1a: a short name, not a proof.
-  for (const char c : render_parameters(options)) {
+  for (const char c : render_parameters(params)) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
   }
   std::array<char, 8> hex{};
@@ -54,80 +80,90 @@ std::string version_prefix(const AnomalyOptions& options) {
   return std::string(kAlgorithm) + "-" + std::string(hex.data(), hex.size()) + "-";
 }
 
-model::ModelVersion make_version(const AnomalyOptions& options, Timestamp now) {
+model::ModelVersion make_version(const ml::DetectorParams& params, Timestamp now) {
   const Timestamp date = std::chrono::floor<std::chrono::milliseconds>(now);
   return {.id = 0,
-          .version = version_prefix(options) + render_rfc3339(date),
+          .version = version_prefix(params) + render_rfc3339(date),
           .algorithm = std::string(kAlgorithm),
-          .parameters_json = render_parameters(options),
+          .parameters_json = render_parameters(params),
           .training_date = date,
-          .is_active = true};
+          .is_active = true,
+          .profile = std::string(ml::name_of(params.profile))};
 }
 
 runtime::Async<> AnomalyWorker::Impl::ensure_version(Deadline deadline) {
   if (!model_version.empty()) {
     co_return Result<>{};
   }
-  const Deadline limit = min(deadline, Deadline::after(kPublishLimit));
-  const Result<storage::Page<model::ModelVersion>> known =
-      co_await deps.models.list(limit, kDefaultTenant, kVersionsLooked, std::nullopt);
-  if (!known) {
-    metrics.failures_publish.inc();
-    co_return known.error();
-  }
-  const std::string prefix = version_prefix(options);
-  for (const model::ModelVersion& version : known->items) {
-    if (version.is_active && version.algorithm == kAlgorithm && version.version.starts_with(prefix)) {
-      model_version = version.version;
-      co_return Result<>{};
-    }
-  }
-  Result<> published = co_await publish(limit);
-  co_return published;
+  Result<> looked = co_await look_at_version(deadline);
+  co_return looked;
 }
 
-runtime::Async<> AnomalyWorker::Impl::publish(Deadline deadline) {
-  model::ModelVersion version = make_version(options, deps.clock.now());
-  Result<model::ModelVersion> published = co_await deps.models.publish(deadline, kDefaultTenant, std::move(version));
-  if (!published) {
+/// Follows the active version. At first the configuration has a say: of a version that is not its own and was not activated by hand it
+/// publishes one in the place.
+runtime::Async<> AnomalyWorker::Impl::look_at_version(Deadline deadline) {
+  const Deadline limit = min(deadline, Deadline::after(kPublishLimit));
+  std::string algorithm(kAlgorithm);
+  Result<model::ModelVersion> active = co_await deps.models.active(limit, kDefaultTenant, std::move(algorithm));
+  if (!active && active.error().code != Errc::not_found) {
     metrics.failures_publish.inc();
-    co_return std::move(published).error();
+    co_return std::move(active).error();
   }
-  model_version = published->version;
-  deps.log.info("a new version of the anomaly model is active", {{"version", model_version}, {"detectors", cache.size()}});
+  const ml::DetectorParams configured = detector_params(options);
+  const bool first = model_version.empty();
+  const bool serves = active && (!first || active->is_pinned || active->version.starts_with(version_prefix(configured)));
+  if (!serves) {
+    model::ModelVersion fresh = make_version(configured, deps.clock.now());
+    active = co_await deps.models.publish(limit, kDefaultTenant, std::move(fresh));
+    if (!active) {
+      metrics.failures_publish.inc();
+      co_return std::move(active).error();
+    }
+  }
+  if (active->version == model_version) {
+    co_return Result<>{};
+  }
+  Result<> used = co_await use(limit, std::move(*active));
+  co_return used;
+}
+
+runtime::Async<> AnomalyWorker::Impl::use(Deadline deadline, model::ModelVersion version) {
+  const Result<ml::DetectorParams> fresh = parse_parameters(version.parameters_json, {});
+  if (!fresh) {
+    metrics.failures_publish.inc();
+    deps.log.throttled(telemetry::LogLevel::error, "anomaly_version",
+                       "the active version of the anomaly model cannot be understood; detectors stay as they are. Activate another one",
+                       {{"version", version.version}});
+    if (model_version.empty()) {
+      model_version = version.version;
+    }
+    co_return Result<>{};
+  }
+  if (render_parameters(*fresh) != render_parameters(params)) {
+    std::vector<SeriesKey> keys = cache.keys();
+    const Result<> saved = co_await save_states(deadline, std::move(keys));
+    if (!saved) {
+      co_return saved.error();
+    }
+    cache.clear();
+    params = *fresh;
+    model_key = key_of(params);
+  }
+  model_version = version.version;
+  deps.log.info("a version of the anomaly model is in use",
+                {{"version", model_version}, {"pinned", version.is_pinned}, {"parameters", version.parameters_json}});
   co_return Result<>{};
 }
 
-/// `fresh`: a new version even if one is known.
-runtime::Async<> AnomalyWorker::Impl::adopt_or_publish(bool fresh) {
-  const Deadline deadline = Deadline::after(kPublishLimit);
+runtime::Async<> AnomalyWorker::Impl::refresh_version() {
+  const Deadline deadline = Deadline::after(kRetrainLimit);
   Turn turn(*this);
   Result<> entered = co_await turn.enter_unless_stopped(deadline);
   if (!entered) {
     co_return std::move(entered).error();
   }
-  Result<> done = Result<>{};
-  if (fresh) {
-    done = co_await publish(deadline);
-  } else {
-    done = co_await ensure_version(deadline);
-  }
-  co_return done;
-}
-
-runtime::Task AnomalyWorker::Impl::publish_persistently(bool fresh) {
-  runtime::Backoff backoff({.first = 1s, .longest = 60s});
-  while (!stopped) {
-    const Result<> published = co_await adopt_or_publish(fresh);
-    if (published || stopped) {
-      co_return;
-    }
-    deps.log.throttled(telemetry::LogLevel::warning, "anomaly_publish",
-                       "the anomaly model's version was not recorded and will be tried again; see the state of PostgreSQL",
-                       {{"error", to_string(published.error().code)}, {"detail", published.error().message}});
-    const Deadline pause = Deadline::after(backoff.next());
-    static_cast<void>(co_await stopping->wait(pause));
-  }
+  Result<> looked = co_await look_at_version(deadline);
+  co_return looked;
 }
 
 runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<SeriesKey> keys) {
@@ -163,37 +199,44 @@ runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<Serie
   co_return job->keys.size();
 }
 
-runtime::Task AnomalyWorker::Impl::retrain_all() {
-  const std::vector<SeriesKey> keys = cache.keys();
-  for (std::size_t begin = 0; begin < keys.size() && !stopped; begin += kRetrainChunk) {
+runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_all(std::shared_ptr<Impl> self) {
+  const std::vector<SeriesKey> keys = self->cache.keys();
+  std::size_t done = 0;
+  for (std::size_t begin = 0; begin < keys.size() && !self->stopped; begin += kRetrainChunk) {
     const auto first = keys.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = keys.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kRetrainChunk, keys.size()));
     std::vector<SeriesKey> chunk(first, last);
-    const Result<std::size_t> retrained = co_await retrain_chunk(std::move(chunk));
-    if (retrained) {
-      metrics.retrains.inc(static_cast<double>(*retrained));
-      continue;
+    Result<std::size_t> retrained = co_await self->retrain_chunk(std::move(chunk));
+    if (!retrained) {
+      co_return std::move(retrained).error();
     }
-    deps.log.throttled(telemetry::LogLevel::warning, "anomaly_retrain",
-                       "detectors were not retrained on schedule; they go on as they are or relearn from storage",
-                       {{"error", to_string(retrained.error().code)}, {"detail", retrained.error().message}});
+    self->metrics.retrains.inc(static_cast<double>(*retrained));
+    done += *retrained;
   }
+  co_return done;
 }
 
 runtime::Task AnomalyWorker::Impl::run_schedule(std::shared_ptr<Impl> self) {
-  if (!self->stopping) {
-    const runtime::Executor executor = co_await asio::this_coro::executor;
-    self->stopping.emplace(executor);
-  }
-  co_await self->publish_persistently(false);
+  const runtime::Executor executor = co_await asio::this_coro::executor;
+  self->looking.emplace(executor);
+  runtime::Backoff backoff({.first = 1s, .longest = 60s});
   while (!self->stopped) {
-    const Deadline next = Deadline::after(self->options.retrain_interval);
-    static_cast<void>(co_await self->stopping->wait(next));
+    const Result<> looked = co_await self->refresh_version();
     if (self->stopped) {
       co_return;
     }
-    co_await self->retrain_all();
-    co_await self->publish_persistently(true);
+    Duration pause = kLookInterval;
+    if (looked) {
+      backoff.reset();
+    } else {
+      pause = backoff.next();
+      self->deps.log.throttled(telemetry::LogLevel::warning, "anomaly_publish",
+                               "the version of the anomaly model could not be read or recorded and will be tried again; see the state of "
+                               "PostgreSQL",
+                               {{"error", to_string(looked.error().code)}, {"detail", looked.error().message}});
+    }
+    const Deadline until = Deadline::after(pause);
+    static_cast<void>(co_await self->looking->wait(until));
   }
 }
 
@@ -201,6 +244,9 @@ void AnomalyWorker::Impl::stop() {
   stopped = true;
   if (stopping) {
     stopping->notify();
+  }
+  if (looking) {
+    looking->notify();
   }
   if (idle) {
     idle->notify();

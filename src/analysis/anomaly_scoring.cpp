@@ -4,20 +4,53 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace sensus::analysis {
 namespace {
 
-void make(SeriesTask& task, const ml::ForestDetectorParams& params) {
-  ml::ForestDetectorParams own = params;
-  own.seed = seed_of(task.key);
-  task.detector = ml::make_forest_detector(own);
+std::string digits(double value) {
+  if (!std::isfinite(value)) {
+    return "null";
+  }
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
-/// Verdicts on the past were given when it was present, or came too late to matter.
-void feed_history(SeriesTask& task) {
+/// {"mean":..,"shift":..,...}
+std::string render_features(const std::vector<std::pair<std::string, double>>& features) {
+  std::string out = "{";
+  for (const auto& [name, value] : features) {
+    out.append(out.size() == 1 ? "" : ",").append(codec::quote_json(name)).append(":").append(digits(value));
+  }
+  return out.append("}");
+}
+
+std::string render_contributions(const std::vector<ml::Contribution>& contributions) {
+  std::string out = "[";
+  for (const ml::Contribution& c : contributions) {
+    out.append(out.size() == 1 ? "" : ",").append("{\"view\":").append(codec::quote_json(c.view));
+    out.append(",\"feature\":").append(codec::quote_json(c.feature)).append(",\"value\":").append(digits(c.value));
+    out.append(",\"evidence\":").append(digits(c.evidence)).append("}");
+  }
+  return out.append("]");
+}
+
+/// How far back of the first step at hand others may still be under way: read by a replica that died, or published again.
+constexpr std::chrono::minutes kUnderWay{15};
+
+/// Verdicts on the past were given when it was present, but for the last of it: whoever had those steps may have died with them, and when
+/// they are delivered again they come too late. What was stored before is not stored twice.
+void feed_history(SeriesTask& task, bool restored, ScoreJob& job) {
+  const PendingStep& first = task.steps.front();
+  const Timestamp judged = restored ? task.detector->last_time() : first.sample.time - kUnderWay;
   for (const model::Sample& sample : task.history) {
-    static_cast<void>(task.detector->update(sample.time, sample.value));
+    const ml::Verdict verdict = task.detector->update(sample.time, sample.value);
+    if (verdict.is_anomaly && sample.time > judged) {
+      model::Anomaly anomaly = make_anomaly(task, sample, verdict);
+      anomaly.model_version = job.model_version;
+      job.found.push_back({first.event, std::move(anomaly)});
+    }
   }
   task.history.clear();
 }
@@ -33,28 +66,28 @@ void score(SeriesTask& task, ScoreJob& job) {
     if (!verdict.is_anomaly) {
       continue;
     }
-    model::Anomaly anomaly;
-    anomaly.series_id = task.key.series;
-    anomaly.time = step.sample.time;
-    anomaly.value = step.sample.value;
-    anomaly.expected = verdict.expected;
-    anomaly.score = verdict.score;
-    anomaly.threshold = verdict.threshold;
+    model::Anomaly anomaly = make_anomaly(task, step.sample, verdict);
     anomaly.model_version = job.model_version;
-    anomaly.features_json = render_features(verdict.features);
     job.found.push_back({step.event, std::move(anomaly)});
   }
 }
 
 }  // namespace
 
-ml::ForestDetectorParams detector_params(const AnomalyOptions& options) {
-  ml::ForestDetectorParams params;
-  params.trees = static_cast<std::size_t>(options.trees);
-  params.subsample = static_cast<std::size_t>(options.subsample);
+ml::DetectorParams detector_params(const AnomalyOptions& options) {
+  ml::DetectorParams params;
+  params.profile = ml::parse_profile(options.profile).value_or(ml::Profile::standard);
   params.warmup = static_cast<std::size_t>(options.warmup);
-  params.threshold = options.threshold;
+  params.false_alerts_per_week = options.false_alerts_per_week;
   return params;
+}
+
+std::string key_of(const ml::DetectorParams& params) { return "isolation_forest/" + std::string(ml::name_of(params.profile)); }
+
+ml::DetectorParams params_of(const ml::DetectorParams& params, SeriesKey key) {
+  ml::DetectorParams own = params;
+  own.seed = seed_of(key);
+  return own;
 }
 
 std::uint64_t seed_of(SeriesKey key) {
@@ -68,25 +101,35 @@ void run(ScoreJob& job) {
     if (job.cancelled) {
       return;
     }
-    if (task.detector) {
+    const bool restored = task.detector != nullptr;
+    if (restored) {
       job.replayed += task.history.size();
     } else {
-      make(task, job.params);
+      task.detector = ml::make_detector(params_of(job.params, task.key));
       ++job.learned;
     }
-    feed_history(task);
+    feed_history(task, restored, job);
     score(task, job);
   }
 }
 
-std::string render_features(const std::vector<std::pair<std::string, double>>& features) {
-  std::string out = "{";
-  for (const auto& [name, value] : features) {
-    std::array<char, 32> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    out.append(out.size() == 1 ? "" : ",").append(codec::quote_json(name)).append(":").append(digits.data(), end);
-  }
-  return out.append("}");
+model::Anomaly make_anomaly(const SeriesTask& task, const model::Sample& sample, const ml::Verdict& verdict) {
+  model::Anomaly anomaly;
+  anomaly.series_id = task.key.series;
+  anomaly.time = sample.time;
+  anomaly.value = sample.value;
+  anomaly.expected = verdict.expected;
+  anomaly.score = verdict.score;
+  anomaly.threshold = verdict.threshold;
+  anomaly.kind = ml::name_of(verdict.kind);
+  anomaly.tier = ml::name_of(verdict.tier);
+  anomaly.band_low = verdict.band_low;
+  anomaly.band_high = verdict.band_high;
+  anomaly.evidence = verdict.evidence;
+  anomaly.since = verdict.since;
+  anomaly.features_json = render_features(verdict.features);
+  anomaly.contributions_json = render_contributions(verdict.contributions);
+  return anomaly;
 }
 
 }  // namespace sensus::analysis

@@ -36,7 +36,7 @@ struct FoundAnomaly {
 /// One job of the cpu pool. It owns the detectors it works on, so a job that nobody waits for any more harms nothing.
 struct ScoreJob {
   std::vector<SeriesTask> tasks;
-  ml::ForestDetectorParams params;
+  ml::DetectorParams params;
   std::string model_version;
   std::atomic<bool> cancelled = false;
   std::vector<FoundAnomaly> found;
@@ -46,12 +46,15 @@ struct ScoreJob {
   std::size_t replayed = 0; ///< Steps of the past that restored detectors were fed.
 };
 
-[[nodiscard]] ml::ForestDetectorParams detector_params(const AnomalyOptions& options);
+[[nodiscard]] ml::DetectorParams detector_params(const AnomalyOptions& options);
+/// Names what states of such detectors have in common: nothing else reads them.
+[[nodiscard]] std::string key_of(const ml::DetectorParams& params);
+/// Of this series: its own seed, everything else as given.
+[[nodiscard]] ml::DetectorParams params_of(const ml::DetectorParams& params, SeriesKey key);
 /// Differs from series to series, and is the same for a series always.
 [[nodiscard]] std::uint64_t seed_of(SeriesKey key);
 /// Warms and scores; stops early when cancelled.
 void run(ScoreJob& job);
-/// {"value":..,"difference":..,...}
-[[nodiscard]] std::string render_features(const std::vector<std::pair<std::string, double>>& features);
+[[nodiscard]] model::Anomaly make_anomaly(const SeriesTask& task, const model::Sample& sample, const ml::Verdict& verdict);
 
 }  // namespace sensus::analysis

@@ -27,7 +27,7 @@ struct RestoreJob {
     std::string_view refused;  ///< A reason, as the metric names it; empty when there is a detector.
   };
   std::vector<Item> items;
-  ml::ForestDetectorParams params;
+  ml::DetectorParams params;
   std::atomic<bool> cancelled = false;
 };
 
@@ -39,15 +39,13 @@ std::string_view name_of(SealFlaw flaw) {
   }
 }
 
-void open(RestoreJob::Item& item, const ml::ForestDetectorParams& params) {
+void open(RestoreJob::Item& item, const ml::DetectorParams& params) {
   const OpenedState opened = open_state(item.label, item.bytes);
   if (opened.flaw != SealFlaw::none) {
     item.refused = name_of(opened.flaw);
     return;
   }
-  ml::ForestDetectorParams own = params;
-  own.seed = seed_of(item.label.key);
-  auto detector = ml::restore_forest_detector(own, opened.detector);
+  auto detector = ml::restore_detector(params_of(params, item.label.key), opened.detector);
   if (!detector || (*detector)->last_time() != item.label.last_time) {
     item.refused = "other_format";
     return;
@@ -178,7 +176,7 @@ runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<Ser
     co_return Result<>{};
   }
   const auto job = std::make_shared<RestoreJob>();
-  job->params = detector_params(options);
+  job->params = params;
   for (storage::DetectorState& state : *states) {
     job->items.push_back(
         {position.at(state.series), {{tenant, state.series}, model_key, state.last_time}, std::move(state.bytes), nullptr, {}});

@@ -12,11 +12,6 @@ constexpr std::size_t kRestoreChunk = 250;  ///< Saved states that one query loa
 constexpr std::chrono::seconds kLoadLimit{15};
 constexpr std::chrono::seconds kScoreLimit{30};
 
-std::chrono::microseconds lookback(const AnomalyOptions& options, std::chrono::seconds step) {
-  const auto kept = static_cast<std::int64_t>(detector_params(options).history);
-  return std::min<std::chrono::microseconds>(options.history, step * kept);
-}
-
 Timestamp first_time(const SeriesTask& task) { return task.steps.front().sample.time; }
 
 std::vector<SeriesTask> take_front(std::vector<SeriesTask>& tasks, std::size_t count) {
@@ -154,7 +149,7 @@ runtime::Async<> AnomalyWorker::Impl::score_behind(Deadline deadline, std::vecto
     return std::tuple(task.key.tenant, task.step, task.detector == nullptr, first_time(task));
   });
   while (!tasks.empty()) {
-    std::vector<SeriesTask> chunk = take_chunk(tasks, lookback(options, tasks.front().step));
+    std::vector<SeriesTask> chunk = take_chunk(tasks, std::chrono::microseconds(options.history));
     Result<> loaded = co_await load_history(deadline, chunk);
     if (!loaded) {
       co_return std::move(loaded).error();
@@ -169,7 +164,7 @@ runtime::Async<> AnomalyWorker::Impl::score_behind(Deadline deadline, std::vecto
 
 runtime::Async<> AnomalyWorker::Impl::load_history(Deadline deadline, std::vector<SeriesTask>& tasks) {
   std::vector<SeriesId> ids;
-  const std::chrono::microseconds past = lookback(options, tasks.front().step);
+  const std::chrono::microseconds past = std::chrono::microseconds(options.history);
   Timestamp from = first_time(tasks.front());
   Timestamp to = from;
   for (const SeriesTask& task : tasks) {
@@ -208,7 +203,7 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
     steps.insert(steps.end(), task.steps.begin(), task.steps.end());
   }
   job->tasks = std::move(tasks);
-  job->params = detector_params(options);
+  job->params = params;
   job->model_version = model_version;
   std::function<Result<bool>(runtime::JobContext&)> work = [job](runtime::JobContext& context) -> Result<bool> {
     context.on_cancel([job] { job->cancelled = true; });

@@ -48,9 +48,7 @@ bool is_complete(const PendingEvent& event) {
 }  // namespace
 
 AnomalyWorker::Impl::Impl(Deps d, AnomalyOptions o)
-    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)), model_key(version_prefix(options)) {
-  model_key.pop_back();  // The dash.
-}
+    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)), params(detector_params(options)), model_key(key_of(params)) {}
 
 AnomalyWorker::Impl::Turn::~Turn() {
   if (inside_) {
@@ -255,8 +253,14 @@ runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::handle(std::vect
   return Impl::handle(impl_, std::move(entries));
 }
 runtime::Task AnomalyWorker::run_schedule() { return Impl::run_schedule(impl_); }
+runtime::Async<std::size_t> AnomalyWorker::retrain() { return Impl::retrain_all(impl_); }
 runtime::Task AnomalyWorker::run_saving() { return Impl::run_saving(impl_); }
 runtime::Async<> AnomalyWorker::save_all(Deadline deadline) { return Impl::save_all(impl_, deadline); }
+void AnomalyWorker::look_at_version() {
+  if (impl_->looking) {
+    impl_->looking->notify();
+  }
+}
 void AnomalyWorker::stop() { impl_->stop(); }
 
 }  // namespace sensus::analysis

@@ -16,10 +16,14 @@
 
 namespace sensus::analysis {
 
-[[nodiscard]] std::string render_parameters(const AnomalyOptions& options);
-/// Of the versions of the model that these options make.
-[[nodiscard]] std::string version_prefix(const AnomalyOptions& options);
-[[nodiscard]] model::ModelVersion make_version(const AnomalyOptions& options, Timestamp now);
+inline constexpr std::string_view kAlgorithm = "isolation_forest";
+
+[[nodiscard]] std::string render_parameters(const ml::DetectorParams& params);
+/// What the JSON object says, over `defaults`. `corrupt` for JSON that is no such object.
+[[nodiscard]] Result<ml::DetectorParams> parse_parameters(const std::string& json, ml::DetectorParams defaults);
+/// Of the versions of the model that have these parameters.
+[[nodiscard]] std::string version_prefix(const ml::DetectorParams& params);
+[[nodiscard]] model::ModelVersion make_version(const ml::DetectorParams& params, Timestamp now);
 
 /// An entry whose effect is not committed yet. Kept over failed attempts: its steps have moved the detectors, so scoring them again would
 /// find nothing.
@@ -91,10 +95,10 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   // anomaly_schedule.cpp
   static runtime::Task run_schedule(std::shared_ptr<Impl> self);
   runtime::Async<> ensure_version(Deadline deadline);
-  runtime::Async<> publish(Deadline deadline);
-  runtime::Async<> adopt_or_publish(bool fresh);
-  runtime::Task publish_persistently(bool fresh);
-  runtime::Task retrain_all();
+  runtime::Async<> look_at_version(Deadline deadline);
+  runtime::Async<> use(Deadline deadline, model::ModelVersion version);
+  runtime::Async<> refresh_version();
+  static runtime::Async<std::size_t> retrain_all(std::shared_ptr<Impl> self);
   runtime::Async<std::size_t> retrain_chunk(std::vector<SeriesKey> keys);
   void stop();
 
@@ -103,11 +107,13 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   AnomalyMetrics metrics;
   DetectorCache cache;
   std::vector<PendingEvent> pending;
+  ml::DetectorParams params;  ///< Of the active version, or of the configuration until it is known.
   std::string model_key;      ///< Of the states of these detectors.
   std::string model_version;  ///< Empty until it is known to be stored.
   /// Made by the first coroutine, which knows the executor.
   std::optional<runtime::Signal> idle;
   std::optional<runtime::Signal> stopping;
+  std::optional<runtime::Signal> looking;  ///< The loop that follows the active version.
   bool busy = false;  ///< A Turn is on.
   bool stopped = false;
 };

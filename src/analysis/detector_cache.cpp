@@ -50,6 +50,11 @@ void DetectorCache::mark_saved(SeriesKey key, Timestamp time) {
   }
 }
 
+void DetectorCache::clear() {
+  index_.clear();
+  entries_.clear();
+}
+
 std::vector<SeriesKey> DetectorCache::keys() const {
   std::vector<SeriesKey> keys;
   keys.reserve(entries_.size());

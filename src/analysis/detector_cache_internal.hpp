@@ -51,6 +51,9 @@ class DetectorCache {
   [[nodiscard]] Timestamp saved_time(SeriesKey key) const;
   void mark_saved(SeriesKey key, Timestamp time);
 
+  /// Forgets all of them; what is lent out finds no place when it comes back.
+  void clear();
+
   [[nodiscard]] std::vector<SeriesKey> keys() const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t evictions() const { return evictions_; }

@@ -29,14 +29,11 @@ const ParamSpecs& anomaly_params() {
       to_param("Only anomalies observed before this time."),
       {.name = "score_min", .kind = ParamKind::number, .help = "Only anomalies with at least this score.",
        .example = "0.6", .default_text = "0", .min = 0, .max = 1},
+      {.name = "tier", .kind = ParamKind::choice, .help = "Only anomalies of this tier: `notable` is evidence, `alerting` few and trusted.",
+       .example = "alerting", .choices = {"notable", "alerting"}},
       limit_param(),
       cursor_param(),
   };
-  return specs;
-}
-
-const ParamSpecs& model_params() {
-  static const ParamSpecs specs = {limit_param(), cursor_param()};
   return specs;
 }
 
@@ -63,6 +60,7 @@ Result<storage::AnomalyFilter> parse_anomaly_filter(const http::Request& request
   filter.from = query.time("from");
   filter.to = query.time("to");
   filter.score_min = query.number("score_min").value_or(0);
+  filter.tier = query.text("tier");
   filter.limit = limit_of(query);
   filter.after = query.cursor("cursor");
   SENSUS_TRY_VOID(check_range(filter.from, filter.to));
@@ -108,19 +106,6 @@ Reply list_anomalies(State& state, const http::Request& request) {
   co_return reply_page(*page, codec::render_anomaly);
 }
 
-Reply list_models(State& state, const http::Request& request) {
-  const auto query = QueryParams::parse(request, model_params());
-  if (!query) {
-    co_return http::to_response(query.error());
-  }
-  auto listing = state.deps.models.list(request.deadline, kDefaultTenant, limit_of(*query), query->cursor("cursor"));
-  const auto page = co_await std::move(listing);
-  if (!page) {
-    co_return http::to_response(page.error());
-  }
-  co_return reply_page(*page, codec::render_model_version);
-}
-
 }  // namespace
 
 Operations analysis_operations() {
@@ -150,14 +135,6 @@ Operations analysis_operations() {
        .params = &anomaly_params(),
        .problems = {400, 406, 503},
        .responses = {{200, "A page of anomalies.", kJson, "AnomalyPage"}}},
-      {.pattern = "/api/v1/models",
-       .handler = list_models,
-       .id = "listModels",
-       .tag = "analysis",
-       .summary = "List trained model versions, newest first",
-       .params = &model_params(),
-       .problems = {400, 406, 503},
-       .responses = {{200, "A page of model versions.", kJson, "ModelPage"}}},
   };
 }
 

@@ -18,7 +18,7 @@ const ParamSpecs& event_params() {
                "browsers send on a reconnect, wins.",
        .example = "1763629200000-0", .max = 64},
       {.name = "type", .kind = ParamKind::choice, .help = "Only events of this type; repeat it for several.",
-       .example = "alert", .choices = {"alert", "anomaly", "analysis"}, .repeated = true},
+       .example = "alert", .choices = {"alert", "anomaly", "analysis", "job"}, .repeated = true},
   };
   return specs;
 }
@@ -114,8 +114,8 @@ Operations event_operations() {
        .handler = stream_events,
        .id = "streamEvents",
        .tag = "events",
-       .summary = "Live feed of alerts, anomalies and analyses",
-       .description = "Server-sent events: `event` is alert, anomaly or analysis, `data` a JSON object, `id` what to send as Last-Event-ID after "
+       .summary = "Live feed of alerts, anomalies, analyses and jobs",
+       .description = "Server-sent events: `event` is alert, anomaly, analysis or job, `data` a JSON object, `id` what to send as Last-Event-ID after "
                       "a reconnect. A comment comes every 15 s when nothing happens. A reader that is too slow is disconnected. At "
                       "least once: after a reconnect an event may come again.",
        .params = &event_params(),

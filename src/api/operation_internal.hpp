@@ -79,6 +79,7 @@ using Operations = std::vector<Operation>;
 [[nodiscard]] Operations remote_write_operations();
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
+[[nodiscard]] Operations model_operations();
 [[nodiscard]] Operations series_operations();
 [[nodiscard]] Operations metadata_operations();
 [[nodiscard]] Operations event_operations();

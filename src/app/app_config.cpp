@@ -114,7 +114,7 @@ model::InputLimits LimitSettings::to_limits() const {
 
 std::vector<Section> AppConfig::sections() {
   std::vector<Section> out;
-  out.reserve(16);
+  out.reserve(20);
   add(out, "service", "The process as a whole.", service);
   add(out, "log", "Log lines, on stderr.", log);
   add(out, "server", "The HTTP server.", server);
@@ -128,6 +128,7 @@ std::vector<Section> AppConfig::sections() {
   add(out, "retention", "How long what is measured, and what went wrong, is kept. Alerts and analyses are kept for ever.", retention);
   add(out, "relay", "From the outbox table to Redis Streams.", relay);
   add(out, "anomaly", "The Isolation Forest detectors.", anomaly);
+  add(out, "models", "When models are retrained and measured, and how many versions are kept.", models);
   add(out, "evidence", "What is looked at around an alert.", evidence);
   add(out, "llm", "Ollama, which refines reports when it is there.", llm);
   return out;

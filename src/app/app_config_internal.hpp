@@ -2,6 +2,7 @@
 
 #include "sensus/analysis/anomaly_worker.hpp"
 #include "sensus/analysis/explain_worker.hpp"
+#include "sensus/analysis/model_jobs.hpp"
 #include "sensus/api/router.hpp"
 #include "sensus/app/application.hpp"
 #include "sensus/config/reader.hpp"
@@ -65,6 +66,7 @@ struct AppConfig {
   storage::RetentionOptions retention;
   relay::Options relay;
   analysis::AnomalyOptions anomaly;
+  analysis::ModelOptions models;
   analysis::EvidenceOptions evidence;
   llm::Options llm;
 

@@ -5,6 +5,9 @@
 #include "sensus/telemetry/process_metrics.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string>
+#include <unistd.h>
 #include <utility>
 
 namespace sensus::app {
@@ -13,6 +16,15 @@ namespace {
 namespace asio = boost::asio;
 using telemetry::HealthReport;
 using telemetry::HealthState;
+
+/// Differs between replicas, and from the process before on the same host.
+std::string process_name() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) {
+    host[0] = '\0';
+  }
+  return "sensusd-" + std::string(host.data()) + "-" + std::to_string(::getpid());
+}
 
 }  // namespace
 
@@ -72,6 +84,10 @@ Result<> Application::create() {
   stop_stack_.push("upkeep", [this](Deadline) { return upkeep_tasks_->stop(Duration::zero()); });
   analysis_tasks_ = make_tasks("analysis");
   create_workers();
+  SENSUS_TRY(model_jobs_, analysis::ModelJobs::make({*jobs_, *models_, *samples_, *detector_states_, *anomaly_worker_, *cpu_pool_, clock_,
+                                                     logs_.log("analysis"), metrics_, process_name(),
+                                                     config_.anomaly},
+                                                    config_.models));
   stop_stack_.push("analysis", [this](Deadline deadline) { return stop_analysis(deadline); });
 
   ingest_tasks_ = make_tasks("ingest");
@@ -103,6 +119,7 @@ void Application::create_stores() {
   analyses_ = storage::make_analysis_store(*database_);
   models_ = storage::make_model_store(*database_);
   detector_states_ = storage::make_detector_state_store(*database_);
+  jobs_ = storage::make_job_store(*database_);
   samples_ = storage::make_sample_store(*database_);
   metadata_ = storage::make_metadata_store(*database_);
   outbox_ = storage::make_outbox(*database_);
@@ -167,6 +184,7 @@ void Application::create_router() {
           .alerts = *alerts_,
           .analyses = *analyses_,
           .models = *models_,
+          .jobs = *jobs_,
           .samples = *samples_,
           .metadata = *metadata_,
           .health = health_,
@@ -178,6 +196,8 @@ void Application::create_router() {
           .version = kVersion,
           .started = [this] { return started_; },
           .draining = [this] { return stop_requested_; },
+          .wake_models = [this] { anomaly_worker_->look_at_version(); },
+          .wake_jobs = [this] { model_jobs_->wake(); },
           .reload = [this] { return reload(); },
       },
       config_.api));

@@ -12,6 +12,7 @@
 #include "sensus/runtime/stop_stack.hpp"
 #include "sensus/runtime/task_group.hpp"
 #include "sensus/storage/compaction.hpp"
+#include "sensus/storage/jobs.hpp"
 #include "sensus/storage/maintenance.hpp"
 #include "sensus/storage/outbox.hpp"
 #include "sensus/stream/consumer.hpp"
@@ -114,6 +115,7 @@ class Application {
   std::unique_ptr<storage::AnalysisStore> analyses_;
   std::unique_ptr<storage::ModelStore> models_;
   std::unique_ptr<storage::DetectorStateStore> detector_states_;
+  std::unique_ptr<storage::JobStore> jobs_;
   std::unique_ptr<storage::SampleStore> samples_;
   std::unique_ptr<storage::MetadataStore> metadata_;
   std::unique_ptr<storage::Outbox> outbox_;
@@ -130,6 +132,7 @@ class Application {
   std::unique_ptr<webclient::Client> web_;
   std::unique_ptr<llm::Ollama> ollama_;
   std::unique_ptr<analysis::AnomalyWorker> anomaly_worker_;
+  std::unique_ptr<analysis::ModelJobs> model_jobs_;
   std::unique_ptr<analysis::ExplainWorker> explain_worker_;
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;

@@ -162,6 +162,7 @@ Async<> Application::stop_analysis(Deadline deadline) {
     consumer->stop();
   }
   anomaly_worker_->stop();
+  model_jobs_->stop();
   const Result<> ended = co_await analysis_tasks_->stop(std::min<Duration>(3s, deadline.remaining()));
   if (started_) {
     const Deadline limit = min(deadline, Deadline::after(kSaveLimit));

@@ -77,7 +77,8 @@ void Application::start_workers() {
   for (const auto& consumer : consumers_) {
     analysis_tasks_->spawn("consumer", consumer->run());
   }
-  analysis_tasks_->spawn("training schedule", anomaly_worker_->run_schedule());
+  analysis_tasks_->spawn("model version", anomaly_worker_->run_schedule());
+  analysis_tasks_->spawn("model jobs", model_jobs_->run());
   analysis_tasks_->spawn("saving of detectors", anomaly_worker_->run_saving());
   upkeep_tasks_->spawn("partitions", keep_partitions());
   upkeep_tasks_->spawn("compaction", compactor_->run());

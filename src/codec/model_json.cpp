@@ -51,6 +51,31 @@ std::string render_anomaly(const model::Anomaly& a) {
       .member("threshold", a.threshold)
       .member("model_version", std::string_view(a.model_version))
       .member_raw("features", object_or_empty(a.features_json))
+      .member("kind", std::string_view(a.kind))
+      .member("tier", std::string_view(a.tier))
+      .member("band_low", a.band_low)
+      .member("band_high", a.band_high)
+      .member("evidence", a.evidence)
+      .member("since", a.since)
+      .member_raw("contributions", a.contributions_json.empty() ? std::string_view("[]") : std::string_view(a.contributions_json))
+      .end_object()
+      .take();
+}
+
+std::string render_anomaly_data(const model::Anomaly& a) {
+  return JsonWriter()
+      .begin_object()
+      .member("value", a.value)
+      .member("expected", a.expected)
+      .member("threshold", a.threshold)
+      .member_raw("features", object_or_empty(a.features_json))
+      .member("kind", std::string_view(a.kind))
+      .member("tier", std::string_view(a.tier))
+      .member("band_low", a.band_low)
+      .member("band_high", a.band_high)
+      .member("evidence", a.evidence)
+      .member("since", a.since)
+      .member_raw("contributions", a.contributions_json.empty() ? std::string_view("[]") : std::string_view(a.contributions_json))
       .end_object()
       .take();
 }
@@ -79,6 +104,30 @@ std::string render_model_version(const model::ModelVersion& v) {
       .member_raw("parameters", object_or_empty(v.parameters_json))
       .member("training_date", v.training_date)
       .member("is_active", v.is_active)
+      .member("is_pinned", v.is_pinned)
+      .member("profile", std::string_view(v.profile))
+      .member("training_from", v.training_from)
+      .member("training_to", v.training_to)
+      .member_raw("quality", object_or_empty(v.quality_json))
+      .member("checksum", std::string_view(v.checksum))
+      .end_object()
+      .take();
+}
+
+std::string render_job(const model::Job& job) {
+  return JsonWriter()
+      .begin_object()
+      .member("id", job.id)
+      .member("kind", model::to_string(job.kind))
+      .member("state", model::to_string(job.state))
+      .member("progress", job.progress)
+      .member_raw("parameters", object_or_empty(job.parameters_json))
+      .member("due_at", job.due_at)
+      .member("created_at", job.created_at)
+      .member("started_at", job.started_at)
+      .member("finished_at", job.finished_at)
+      .member_raw("result", job.result_json.empty() ? std::string_view("null") : std::string_view(job.result_json))
+      .member("error", job.error.empty() ? std::nullopt : std::optional<std::string_view>(job.error))
       .end_object()
       .take();
 }

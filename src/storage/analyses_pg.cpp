@@ -45,15 +45,10 @@ model::Analysis read_analysis(const Rows& rows, std::size_t row) {
 
 constexpr std::string_view kInsertAnomalies =
     "with fresh as (insert into sensus.ai_analysis_results (tenant_id, series_id, analysis_type, "
-    "model_name, model_version, observed_at, "
-    "analysis_data, confidence_score, score) select $1::int, x.series, 'anomaly_detection', "
-    "'isolation_forest', x.version, x.time, "
-    "jsonb_build_object('value', x.value, 'expected', x.expected, 'threshold', x.threshold, "
-    "'features', x.features::jsonb), "
-    "x.score, x.score from unnest($2::int[], $3::text[], $4::timestamptz[], $5::float8[], "
-    "$6::float8[], $7::float8[], $8::float8[], "
-    "$9::text[]) x(series, version, time, value, expected, threshold, score, features) order by "
-    "x.series, x.time "
+    "model_name, model_version, observed_at, analysis_data, confidence_score, score) "
+    "select $1::int, x.series, 'anomaly_detection', 'isolation_forest', x.version, x.time, x.data::jsonb, "
+    "x.score, x.score from unnest($2::int[], $3::text[], $4::timestamptz[], $5::float8[], $6::text[]) "
+    "x(series, version, time, score, data) order by x.series, x.time "
     "on conflict do nothing returning id, series_id, observed_at) "
     "select f.id, f.series_id, f.observed_at, coalesce(s.metric_name, ''), coalesce(s.labels, "
     "'{}') from fresh f "
@@ -65,11 +60,8 @@ std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant,
   std::vector<std::int64_t> series;
   std::vector<std::string> versions;
   std::vector<Timestamp> times;
-  std::vector<double> values;
-  std::vector<double> expected;
-  std::vector<double> thresholds;
   std::vector<double> scores;
-  std::vector<std::string> features;
+  std::vector<std::string> data;
   std::map<std::pair<SeriesId, Timestamp>, std::size_t> position;
   for (std::size_t i = 0; i < anomalies.size(); ++i) {
     const model::Anomaly& a = anomalies[i];
@@ -77,21 +69,11 @@ std::vector<model::NewEvent> insert_anomalies(Tx& tx, TenantId tenant,
     series.push_back(a.series_id);
     versions.push_back(a.model_version);
     times.push_back(a.time);
-    values.push_back(a.value);
-    expected.push_back(a.expected);
-    thresholds.push_back(a.threshold);
     scores.push_back(a.score);
-    features.push_back(a.features_json.empty() ? "{}" : a.features_json);
+    data.push_back(codec::render_anomaly_data(a));
   }
   Params params;
-  params.integer(tenant)
-      .integers(series)
-      .texts(versions)
-      .times(times)
-      .numbers(values)
-      .numbers(expected)
-      .numbers(thresholds);
-  params.numbers(scores).texts(features);
+  params.integer(tenant).integers(series).texts(versions).times(times).numbers(scores).texts(data);
   const Rows rows = tx.exec(kInsertAnomalies, params);
   std::vector<model::NewEvent> events;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -164,9 +146,13 @@ const std::string kLatest = "select " + kAnalysisColumns +
 const std::string kAnomalies =
     "select r.id, r.series_id, coalesce(s.metric_name, ''), coalesce(s.labels, '{}'), "
     "r.observed_at, "
-    "(r.analysis_data ->> 'value')::float8, (r.analysis_data ->> 'expected')::float8, r.score, "
-    "(r.analysis_data ->> 'threshold')::float8, "
-    "r.model_version, r.analysis_data -> 'features' from sensus.ai_analysis_results r "
+    "coalesce((r.analysis_data ->> 'value')::float8, 0), coalesce((r.analysis_data ->> 'expected')::float8, 0), r.score, "
+    "coalesce((r.analysis_data ->> 'threshold')::float8, 0), "
+    "r.model_version, r.analysis_data -> 'features', coalesce(r.analysis_data ->> 'kind', ''), "
+    "coalesce(r.analysis_data ->> 'tier', ''), coalesce((r.analysis_data ->> 'band_low')::float8, 0), "
+    "coalesce((r.analysis_data ->> 'band_high')::float8, 0), coalesce((r.analysis_data ->> 'evidence')::float8, 0), "
+    "(r.analysis_data ->> 'since')::timestamptz, coalesce(r.analysis_data -> 'contributions', '[]') "
+    "from sensus.ai_analysis_results r "
     "left join sensus.known_series s on s.tenant_id = r.tenant_id and s.id = r.series_id "
     "where r.tenant_id = $1::int and r.analysis_type = 'anomaly_detection' and ($2::text = '' or "
     "s.metric_name = $2) "
@@ -174,7 +160,7 @@ const std::string kAnomalies =
     "r.observed_at < $4) and r.score >= $5::float8 "
     "and ($6::timestamptz is null or (r.observed_at, r.id) < ($6, $7::bigint)) and " +
     matcher_condition("coalesce(s.labels, '{}')", 8) +
-    " order by r.observed_at desc, r.id desc limit $12::bigint";
+    " and ($13::text = '' or r.analysis_data ->> 'tier' = $13) order by r.observed_at desc, r.id desc limit $12::bigint";
 
 model::Anomaly read_anomaly(const Rows& rows, std::size_t row) {
   model::Anomaly a;
@@ -189,6 +175,13 @@ model::Anomaly read_anomaly(const Rows& rows, std::size_t row) {
   a.threshold = rows.number(row, 8);
   a.model_version = rows.text(row, 9);
   a.features_json = rows.text(row, 10);
+  a.kind = rows.text(row, 11);
+  a.tier = rows.text(row, 12);
+  a.band_low = rows.number(row, 13);
+  a.band_high = rows.number(row, 14);
+  a.evidence = rows.number(row, 15);
+  a.since = rows.time_or_null(row, 16);
+  a.contributions_json = rows.text(row, 17);
   return a;
 }
 
@@ -283,7 +276,7 @@ class PgAnalysisStore final : public AnalysisStore {
       add_page_key(params, filter.after);
       add_matchers(params, filter.matchers);
       const Rows rows =
-          tx.exec(kAnomalies, params.integer(static_cast<std::int64_t>(filter.limit) + 1));
+          tx.exec(kAnomalies, params.integer(static_cast<std::int64_t>(filter.limit) + 1).text(filter.tier));
       std::vector<model::Anomaly> found;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         found.push_back(read_anomaly(rows, i));

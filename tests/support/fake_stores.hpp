@@ -46,9 +46,8 @@ class FakeSampleStore final : public storage::SampleStore {
     }
     co_return out;
   }
-  runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override {
-    co_return std::vector<storage::SeriesInfo>{};
-  }
+  std::vector<storage::SeriesInfo> series;  ///< What list_series shows, whatever it is asked for.
+  runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override { co_return series; }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
     co_return std::vector<storage::SeriesInfo>{};
   }
@@ -177,6 +176,61 @@ class FakeModelStore final : public storage::ModelStore {
   runtime::Async<storage::Page<model::ModelVersion>> list(Deadline, TenantId, std::size_t, std::optional<model::PageKey>) override {
     co_return storage::Page<model::ModelVersion>{{versions.rbegin(), versions.rend()}, std::nullopt};
   }
+  runtime::Async<model::ModelVersion> add(Deadline, TenantId, model::ModelVersion version) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    version.id = static_cast<std::int64_t>(versions.size()) + 1;
+    version.is_active = false;
+    versions.push_back(version);
+    co_return version;
+  }
+  runtime::Async<model::ModelVersion> get(Deadline, TenantId, std::int64_t id) override {
+    for (const model::ModelVersion& version : versions) {
+      if (version.id == id) {
+        co_return version;
+      }
+    }
+    co_return make_error(Errc::not_found, "no such version");
+  }
+  std::function<void()> on_active;
+  runtime::Async<model::ModelVersion> active(Deadline, TenantId, std::string algorithm) override {
+    if (on_active) {
+      on_active();
+    }
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    for (const model::ModelVersion& version : versions) {
+      if (version.is_active && version.algorithm == algorithm) {
+        co_return version;
+      }
+    }
+    co_return make_error(Errc::not_found, "none is active");
+  }
+  runtime::Async<model::ModelVersion> activate(Deadline, TenantId, std::int64_t id) override {
+    std::optional<model::ModelVersion> found;
+    for (model::ModelVersion& version : versions) {
+      version.is_active = version.is_pinned = version.id == id;
+      found = version.is_active ? version : found;
+    }
+    co_return found ? Result<model::ModelVersion>(*found) : make_error(Errc::not_found, "no such version");
+  }
+  runtime::Async<> set_quality(Deadline, TenantId, std::int64_t id, std::string quality_json, Timestamp from, Timestamp to) override {
+    for (model::ModelVersion& version : versions) {
+      if (version.id == id) {
+        version.quality_json = quality_json;
+        version.training_from = from;
+        version.training_to = to;
+      }
+    }
+    co_return Result<>{};
+  }
+  runtime::Async<std::size_t> purge(Deadline, TenantId, std::string, std::size_t) override { co_return std::size_t{0}; }
 };
 
 }  // namespace sensus::test

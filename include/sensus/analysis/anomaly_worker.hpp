@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sensus::config {
@@ -20,13 +21,11 @@ class Section;
 namespace sensus::analysis {
 
 struct AnomalyOptions {
-  double threshold = 0.55;
-  std::int64_t trees = 50;
-  std::int64_t subsample = 64;
-  std::int64_t warmup = 45;                                    ///< Steps of a series before its first score.
-  std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from; at most its 1024 latest steps.
-  std::int64_t series_max = 20'000;                            ///< Detectors in memory, about 30 KiB each; see AnomalyWorker.
-  std::chrono::milliseconds retrain_interval{6 * 3'600'000};
+  std::string profile = "standard";                            ///< What a series may cost: see ml::Profile.
+  std::int64_t warmup = 60;                                    ///< Steps of a series before its first score.
+  double false_alerts_per_week = 0.14;                         ///< Of a series, that the alerting tier aims at.
+  std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from.
+  std::int64_t series_max = 20'000;                            ///< Detectors in memory; see AnomalyWorker.
   std::chrono::milliseconds state_save_interval{3'600'000};
 };
 void describe(config::Section& section, AnomalyOptions& options);
@@ -58,8 +57,13 @@ class AnomalyWorker {
 
   /// stream::Consumer::Handler of the metrics topic.
   [[nodiscard]] runtime::Async<std::vector<stream::Disposition>> handle(std::vector<stream::Entry> entries);
-  /// Publishes a model version at start and after each retraining on schedule; ends after `stop`.
+  /// Has every detector in memory rebuild its forests, a few at a time; returns how many did.
+  [[nodiscard]] runtime::Async<std::size_t> retrain();
+  /// Publishes the configured model at start unless it or one that was activated by hand is active; then follows the active version,
+  /// within seconds. Detectors of a version with other parameters go on from its saved states or learn anew. Ends after `stop`.
   [[nodiscard]] runtime::Task run_schedule();
+  /// Have `run_schedule` look at the active version now.
+  void look_at_version();
   /// Saves the states of the detectors, each once in `state_save_interval`; ends after `stop`.
   [[nodiscard]] runtime::Task run_saving();
   /// Saves what is new of all detectors; `timeout` when the deadline came first. To be called when nothing is handled any more.

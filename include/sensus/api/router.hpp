@@ -12,6 +12,7 @@
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/metadata.hpp"
+#include "sensus/storage/jobs.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/live_feed.hpp"
 #include "sensus/telemetry/health.hpp"
@@ -59,6 +60,7 @@ struct Deps {
   storage::AlertStore& alerts;
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;
+  storage::JobStore& jobs;
   storage::SampleStore& samples;
   storage::MetadataStore& metadata;
   telemetry::Health& health;
@@ -70,6 +72,8 @@ struct Deps {
   std::string version;
   std::function<bool()> started;          ///< /healthz/startup
   std::function<bool()> draining;         ///< After SIGTERM: not ready.
+  std::function<void()> wake_models;      ///< Another version was activated.
+  std::function<void()> wake_jobs;        ///< A job was made: no need to wait for the next look.
   std::function<Result<>()> reload;       ///< Re-reads the configuration.
 };
 

@@ -4,6 +4,7 @@
 #include "sensus/model/analysis.hpp"
 #include "sensus/model/event.hpp"
 #include "sensus/model/metadata.hpp"
+#include "sensus/model/job.hpp"
 
 #include <optional>
 #include <string>
@@ -18,10 +19,13 @@ namespace sensus::codec {
 [[nodiscard]] Result<model::Labels> parse_labels(std::string_view json);
 [[nodiscard]] std::string render_episode(const model::Episode& episode);
 [[nodiscard]] std::string render_anomaly(const model::Anomaly& anomaly);
+/// `analysis_data` of the anomaly's row: all that is not a column.
+[[nodiscard]] std::string render_anomaly_data(const model::Anomaly& anomaly);
 [[nodiscard]] std::string render_analysis(const model::Analysis& analysis);
 [[nodiscard]] std::string render_model_version(const model::ModelVersion& version);
 /// Type, help and unit; the family is the key it stands under.
 [[nodiscard]] std::string render_metadata(const model::MetricMetadata& metadata);
+[[nodiscard]] std::string render_job(const model::Job& job);
 /// `"text"` with quotes and escapes.
 [[nodiscard]] std::string quote_json(std::string_view text);
 

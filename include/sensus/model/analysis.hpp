@@ -20,11 +20,18 @@ struct Anomaly {
   Labels labels;            ///< Filled when read back.
   Timestamp time;           ///< Start of the step.
   double value = 0;
-  double expected = 0;      ///< Robust centre of the window before the step.
-  double score = 0;         ///< 0..1, 2^(-E[h]/c).
+  double expected = 0;      ///< What this moment should have brought.
+  double score = 0;         ///< 0 normal to 1 certain.
   double threshold = 0;
   std::string model_version;
-  std::string features_json;  ///< {"value":..,"difference":..,...}
+  std::string features_json;  ///< {"mean":..,"shift":..,...}
+  std::string kind{};           ///< "point", "level", "flat_line", ...: see ml::AnomalyKind.
+  std::string tier{};           ///< "notable" is kept as evidence, "alerting" may wake somebody.
+  double band_low = 0;          ///< Ordinary values lie between these two.
+  double band_high = 0;
+  double evidence = 0;          ///< Decades of improbability.
+  std::optional<Timestamp> since{};  ///< When the oddness began.
+  std::string contributions_json{};  ///< [{"view":..,"feature":..,"value":..,"evidence":..},...], strongest first.
 };
 
 enum class AnalysisType { anomaly_detection, evidence_report, llm_analysis };
@@ -51,6 +58,12 @@ struct ModelVersion {
   std::string parameters_json;
   Timestamp training_date;
   bool is_active = false;
+  std::string profile{};                   ///< Of the detectors: what a series may cost.
+  std::optional<Timestamp> training_from{};  ///< What its figures were measured on; nothing when it was never measured.
+  std::optional<Timestamp> training_to{};
+  std::string quality_json{};              ///< Object of figures; empty until measured.
+  std::string checksum{};                  ///< Of all that makes it what it is; filled by the store.
+  bool is_pinned = false;                  ///< Activated by hand: the configuration does not replace it.
 };
 
 }  // namespace sensus::model

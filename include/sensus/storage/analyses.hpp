@@ -36,6 +36,7 @@ struct AnomalyFilter {
   std::optional<Timestamp> from;
   std::optional<Timestamp> to;
   double score_min = 0;
+  std::string tier;  ///< Empty = any.
   std::size_t limit = 50;
   std::optional<model::PageKey> after;  ///< (observed_at, id)
 };
@@ -60,10 +61,23 @@ class AnalysisStore {
 class ModelStore {
  public:
   virtual ~ModelStore() = default;
-  /// Inserts and makes it the active one of its algorithm.
+  /// Inserts and makes it the active one of its algorithm. Fills id and checksum.
   [[nodiscard]] virtual runtime::Async<model::ModelVersion> publish(Deadline deadline, TenantId tenant, model::ModelVersion version) = 0;
   [[nodiscard]] virtual runtime::Async<Page<model::ModelVersion>> list(Deadline deadline, TenantId tenant, std::size_t limit,
                                                                       std::optional<model::PageKey> after) = 0;
+  /// Inserts it, not active.
+  [[nodiscard]] virtual runtime::Async<model::ModelVersion> add(Deadline deadline, TenantId tenant, model::ModelVersion version) = 0;
+  /// `not_found` without such a version.
+  [[nodiscard]] virtual runtime::Async<model::ModelVersion> get(Deadline deadline, TenantId tenant, std::int64_t id) = 0;
+  /// `not_found` when none of this algorithm is active.
+  [[nodiscard]] virtual runtime::Async<model::ModelVersion> active(Deadline deadline, TenantId tenant, std::string algorithm) = 0;
+  /// Makes it the active one of its algorithm, pinned. `not_found`; `corrupt` when its checksum does not hold: then nothing changes.
+  [[nodiscard]] virtual runtime::Async<model::ModelVersion> activate(Deadline deadline, TenantId tenant, std::int64_t id) = 0;
+  /// Replaces the figures and what they were measured on. `not_found`.
+  [[nodiscard]] virtual runtime::Async<> set_quality(Deadline deadline, TenantId tenant, std::int64_t id, std::string quality_json,
+                                                     Timestamp from, Timestamp to) = 0;
+  /// Deletes all but the newest `keep` of an algorithm; the active one stays. Returns how many went.
+  [[nodiscard]] virtual runtime::Async<std::size_t> purge(Deadline deadline, TenantId tenant, std::string algorithm, std::size_t keep) = 0;
 };
 [[nodiscard]] std::unique_ptr<ModelStore> make_model_store(pg::Database& database);
 

@@ -20,13 +20,13 @@ namespace asio = boost::asio;
 using stream::Disposition;
 using Dispositions = std::vector<Disposition>;
 
-constexpr std::size_t kPast = 110;
+constexpr std::size_t kPast = 300;
 
 /// Two hours ago, at the start of a minute: inside the partitions that are always there.
 Timestamp minute(std::size_t i) {
   static const Timestamp start =
       std::chrono::floor<std::chrono::minutes>(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())) -
-      std::chrono::hours{2};
+      std::chrono::hours{6};
   return start + std::chrono::minutes(i);
 }
 
@@ -116,7 +116,12 @@ CORO_TEST(AnomalyWorkerWithPostgres, LearnsFromStoredSamplesAndCommitsAnomalyEve
   EXPECT_EQ(anomaly.value, 500);
   EXPECT_NEAR(anomaly.expected, 100, 6);
   EXPECT_GE(anomaly.score, anomaly.threshold);
-  EXPECT_NE(anomaly.features_json.find("\"difference\""), std::string::npos);
+  EXPECT_FALSE(anomaly.kind.empty());
+  EXPECT_EQ(anomaly.tier, "alerting");
+  EXPECT_GT(anomaly.band_high, anomaly.band_low);
+  EXPECT_GT(anomaly.evidence, 0);
+  EXPECT_TRUE(anomaly.since.has_value());
+  EXPECT_NE(anomaly.contributions_json.find("\"view\""), std::string::npos);
   EXPECT_EQ(rig.db.admin_value("select version from model_versions where is_active and algorithm = 'isolation_forest'"),
             anomaly.model_version);
 

@@ -16,7 +16,7 @@
 
 namespace sensus::analysis::test {
 
-inline constexpr std::size_t kPast = 110;  ///< Steps before the fault.
+inline constexpr std::size_t kPast = 300;  ///< Steps before the fault.
 
 inline Timestamp minute(std::size_t i) { return from_unix_us(1'763'600'040'000'000) + std::chrono::minutes(i); }
 

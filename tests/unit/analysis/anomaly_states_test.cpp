@@ -90,6 +90,18 @@ CORO_TEST(AnomalyStates, StepsSinceTheSavedStateAreReplayedFromSamples) {
   EXPECT_TRUE(rig->counts("sensus_analysis_steps_replayed_total 5"));
 }
 
+CORO_TEST(AnomalyStates, AFaultInAStepThatWasNeverDeliveredIsFoundInTheReplay) {
+  std::unique_ptr<Rig> rig;
+  co_await make_rig(rig, 1);
+  co_await save_and_restart(*rig);
+  rig->samples.samples[1].push_back({minute(kPast), healthy(kPast, 1)});
+  rig->samples.samples[1].push_back({minute(kPast + 1), 400});
+  rig->samples.samples[1].push_back({minute(kPast + 2), healthy(kPast + 2, 1)});
+  co_await handle_step(*rig, 2, kPast + 3, healthy(kPast + 3, 1));
+  CO_ASSERT_EQ(rig->analyses.stored_anomalies.size(), 1U);
+  EXPECT_EQ(rig->analyses.stored_anomalies.front().time, minute(kPast + 1));
+}
+
 CORO_TEST(AnomalyStates, ADamagedStateIsRefusedAndLearnedAnew) {
   std::unique_ptr<Rig> rig;
   co_await make_rig(rig, 1);
@@ -109,7 +121,7 @@ CORO_TEST(AnomalyStates, AStateOfAnotherModelIsNotEvenAskedFor) {
   const Deadline deadline = soon();
   const Result<> saved = co_await rig->worker->save_all(deadline);
   CO_ASSERT_OK(saved);
-  rig->options.trees = 40;
+  rig->options.profile = "compact";
   rig->restart_worker();
   co_await handle_step(*rig, 2, kPast + 1, 400);
   EXPECT_EQ(rig->samples.step_means_calls.size(), 1U);

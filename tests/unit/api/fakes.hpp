@@ -130,9 +130,23 @@ struct FakeAnalyses final : storage::AnalysisStore {
   }
 };
 
+inline model::ModelVersion make_model_version(std::int64_t id) {
+  model::ModelVersion row;
+  row.id = id;
+  row.version = std::to_string(id);
+  row.algorithm = "isolation_forest";
+  row.profile = "standard";
+  row.parameters_json = R"({"profile":"standard"})";
+  row.training_date = at("2026-11-20T02:00:00Z");
+  row.is_active = true;
+  return row;
+}
+
 struct FakeModels final : storage::ModelStore {
+  std::optional<Error> error;
   std::size_t seen_limit = 0;
   std::optional<model::PageKey> seen_after;
+  std::int64_t activated = 0;
 
   runtime::Async<model::ModelVersion> publish(Deadline, TenantId, model::ModelVersion version) override {
     co_return version;
@@ -141,10 +155,63 @@ struct FakeModels final : storage::ModelStore {
                                                           std::optional<model::PageKey> after) override {
     seen_limit = limit;
     seen_after = after;
-    model::ModelVersion row{.id = 1, .version = "1", .algorithm = "isolation_forest", .parameters_json = "{}",
-                            .training_date = at("2026-11-20T02:00:00Z"), .is_active = true};
-    co_return storage::Page<model::ModelVersion>{{row}, std::nullopt};
+    co_return storage::Page<model::ModelVersion>{{make_model_version(1)}, std::nullopt};
   }
+  runtime::Async<model::ModelVersion> add(Deadline, TenantId, model::ModelVersion version) override { co_return version; }
+  runtime::Async<model::ModelVersion> get(Deadline, TenantId, std::int64_t id) override { co_return make_model_version(id); }
+  runtime::Async<model::ModelVersion> active(Deadline, TenantId, std::string) override { co_return make_model_version(1); }
+  runtime::Async<model::ModelVersion> activate(Deadline, TenantId, std::int64_t id) override {
+    if (error) {
+      co_return *error;
+    }
+    if (id != 42 && id != 1) {
+      co_return make_error(Errc::not_found, "there is no model version " + std::to_string(id));
+    }
+    activated = id;
+    co_return make_model_version(id);
+  }
+  runtime::Async<> set_quality(Deadline, TenantId, std::int64_t, std::string, Timestamp, Timestamp) override { co_return Result<>{}; }
+  runtime::Async<std::size_t> purge(Deadline, TenantId, std::string, std::size_t) override { co_return std::size_t{0}; }
+};
+
+inline model::Job make_job(std::int64_t id, model::JobKind kind = model::JobKind::train) {
+  model::Job job;
+  job.id = id;
+  job.kind = kind;
+  job.parameters_json = "{}";
+  job.created_at = at("2026-11-20T09:00:00Z");
+  return job;
+}
+
+struct FakeJobs final : storage::JobStore {
+  std::optional<Error> error;
+  std::vector<storage::NewJob> created;
+
+  runtime::Async<model::Job> create(Deadline, TenantId, storage::NewJob job) override {
+    if (error) {
+      co_return *error;
+    }
+    created.push_back(job);
+    co_return make_job(42, job.kind);
+  }
+  runtime::Async<model::Job> get(Deadline, TenantId, std::int64_t id) override {
+    if (id != 42 && id != 1) {
+      co_return make_error(Errc::not_found, "there is no job " + std::to_string(id));
+    }
+    co_return make_job(id);
+  }
+  runtime::Async<storage::Page<model::Job>> list(Deadline, TenantId, std::size_t, std::optional<model::PageKey>) override {
+    if (error) {
+      co_return *error;
+    }
+    co_return storage::Page<model::Job>{{make_job(42)}, std::nullopt};
+  }
+  runtime::Async<std::optional<model::Job>> claim(Deadline, TenantId, std::string, std::chrono::seconds) override {
+    co_return std::optional<model::Job>{};
+  }
+  runtime::Async<bool> keep(Deadline, TenantId, std::int64_t, std::string, double, std::chrono::seconds) override { co_return true; }
+  runtime::Async<> finish(Deadline, TenantId, std::int64_t, std::string, Result<std::string>) override { co_return Result<>{}; }
+  runtime::Async<std::optional<Timestamp>> last_due(Deadline, TenantId, model::JobKind) override { co_return std::optional<Timestamp>{}; }
 };
 
 struct FakeSamples final : storage::SampleStore {
@@ -298,6 +365,9 @@ struct World {
   FakeAlerts alerts;
   FakeAnalyses analyses;
   FakeModels models;
+  FakeJobs jobs;
+  int job_wakes = 0;
+  int model_wakes = 0;
   FakeSamples samples;
   FakeMetadata metadata;
   telemetry::Health health;
@@ -323,6 +393,7 @@ struct World {
              .alerts = alerts,
              .analyses = analyses,
              .models = models,
+             .jobs = jobs,
              .samples = samples,
              .metadata = metadata,
              .health = health,
@@ -334,6 +405,8 @@ struct World {
              .version = "1.2.3",
              .started = [this] { return started; },
              .draining = [this] { return draining; },
+             .wake_models = [this] { ++model_wakes; },
+             .wake_jobs = [this] { ++job_wakes; },
              .reload = [this]() -> Result<> {
                ++reloads;
                return reload_error ? Result<>(*reload_error) : Result<>();

@@ -50,7 +50,19 @@ TEST(ModelJson, Anomaly) {
                    .value = 0.1, .expected = 5e-324, .score = 0.75, .threshold = 0.6, .model_version = "v1", .features_json = R"({"value":0.1})"};
   const json out = json::parse(render_anomaly(a));
   EXPECT_EQ(out, json::parse(R"({"id":1,"series_id":2,"metric_name":"cpu","labels":{"host":"a"},"time":"1970-01-01T00:00:00Z",
-      "value":0.1,"expected":5e-324,"score":0.75,"threshold":0.6,"model_version":"v1","features":{"value":0.1}})"));
+      "value":0.1,"expected":5e-324,"score":0.75,"threshold":0.6,"model_version":"v1","features":{"value":0.1},
+      "kind":"","tier":"","band_low":0,"band_high":0,"evidence":0,"since":null,"contributions":[]})"));
+  a.kind = "level";
+  a.tier = "alerting";
+  a.since = from_unix_us(0);
+  a.contributions_json = R"([{"view":"shape"}])";
+  const json why = json::parse(render_anomaly(a));
+  EXPECT_EQ(why["kind"], "level");
+  EXPECT_EQ(why["since"], "1970-01-01T00:00:00Z");
+  EXPECT_EQ(why["contributions"][0]["view"], "shape");
+  const json data = json::parse(render_anomaly_data(a));
+  EXPECT_EQ(data["tier"], "alerting");
+  EXPECT_EQ(data["value"], 0.1);
   a.value = std::numeric_limits<double>::infinity();
   a.features_json.clear();
   const json odd = json::parse(render_anomaly(a));
@@ -75,7 +87,33 @@ TEST(ModelJson, ModelVersion) {
   model::ModelVersion v{.id = 1, .version = "if-1", .algorithm = "isolation_forest", .parameters_json = "{\"trees\":100}", .training_date = from_unix_us(0), .is_active = true};
   EXPECT_EQ(json::parse(render_model_version(v)),
             json::parse(R"({"id":1,"version":"if-1","algorithm":"isolation_forest","parameters":{"trees":100},
-                "training_date":"1970-01-01T00:00:00Z","is_active":true})"));
+                "training_date":"1970-01-01T00:00:00Z","is_active":true,"is_pinned":false,"profile":"","training_from":null,
+                "training_to":null,"quality":{},"checksum":""})"));
+  v.profile = "compact";
+  v.training_from = from_unix_us(0);
+  v.quality_json = R"({"series":5})";
+  v.is_pinned = true;
+  const json full = json::parse(render_model_version(v));
+  EXPECT_EQ(full["profile"], "compact");
+  EXPECT_EQ(full["training_from"], "1970-01-01T00:00:00Z");
+  EXPECT_EQ(full["quality"]["series"], 5);
+  EXPECT_TRUE(full["is_pinned"]);
+}
+
+TEST(ModelJson, Job) {
+  model::Job job;
+  job.id = 7;
+  job.kind = model::JobKind::retrain;
+  job.created_at = from_unix_us(0);
+  EXPECT_EQ(json::parse(render_job(job)),
+            json::parse(R"({"id":7,"kind":"retrain","state":"queued","progress":0,"parameters":{},"due_at":null,
+                "created_at":"1970-01-01T00:00:00Z","started_at":null,"finished_at":null,"result":null,"error":null})"));
+  job.state = model::JobState::failed;
+  job.error = "away";
+  job.result_json = R"({"version_id":3})";
+  const json failed = json::parse(render_job(job));
+  EXPECT_EQ(failed["error"], "away");
+  EXPECT_EQ(failed["result"]["version_id"], 3);
 }
 
 TEST(ModelJson, QuoteEscapesControlsAndKeepsUtf8) {

@@ -1,6 +1,7 @@
 #include "sensus/model/alert.hpp"
 #include "sensus/model/analysis.hpp"
 #include "sensus/model/event.hpp"
+#include "sensus/model/job.hpp"
 
 #include <gtest/gtest.h>
 
@@ -29,6 +30,19 @@ TEST(ModelEnums, AnalysisTypesCarryTheSeedsNames) {
   EXPECT_EQ(to_string(AnalysisType::llm_analysis), "llm_analysis");
   EXPECT_EQ(parse_analysis_type("llm_analysis"), AnalysisType::llm_analysis);
   EXPECT_EQ(parse_analysis_type("LLM_analysis"), std::nullopt);
+}
+
+TEST(ModelEnums, JobsReadBackWhatTheyPrint) {
+  for (const JobState state : {JobState::queued, JobState::running, JobState::done, JobState::failed}) {
+    EXPECT_EQ(parse_job_state(to_string(state)), state);
+  }
+  for (const JobKind kind : {JobKind::retrain, JobKind::evaluate, JobKind::train}) {
+    EXPECT_EQ(parse_job_kind(to_string(kind)), kind);
+  }
+  EXPECT_EQ(to_string(JobState::running), "running");
+  EXPECT_EQ(to_string(JobKind::train), "train");
+  EXPECT_EQ(parse_job_state("Done"), std::nullopt);
+  EXPECT_EQ(parse_job_kind(""), std::nullopt);
 }
 
 TEST(ModelEnums, AlertStatusNames) {
