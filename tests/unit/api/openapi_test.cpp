@@ -108,7 +108,7 @@ TEST_F(OpenApi, ExamplesOfParametersAreAccepted) {
         query.emplace_back("metric", "m");
       }
       if (parameter["name"] == "to" || parameter["name"] == "end") {
-        query.emplace_back("from", "0");
+        query.emplace_back("from", "1790000000");
         query.emplace_back("step", "30d");
         if (path != "/api/v1/query_range") {
           query.pop_back();
