@@ -61,6 +61,10 @@ Json value_schema(const ParamSpec& spec) {
       return schema_ref("DurationParam");
     case ParamKind::matcher:
       return schema_ref("Matcher");
+    case ParamKind::series_matcher:
+      return schema_ref("SeriesMatcher");
+    case ParamKind::selector:
+      return schema_ref("Selector");
     case ParamKind::cursor:
       return schema_ref("Cursor");
   }

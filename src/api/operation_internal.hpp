@@ -77,6 +77,7 @@ using Operations = std::vector<Operation>;
 [[nodiscard]] Operations ingest_operations();
 [[nodiscard]] Operations otlp_operations();
 [[nodiscard]] Operations remote_write_operations();
+[[nodiscard]] Operations remote_read_operations();
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
 [[nodiscard]] Operations model_operations();

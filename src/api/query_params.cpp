@@ -92,6 +92,10 @@ std::string allowed_of(const ParamSpec& spec) {
       return "must be a duration such as 30s, 5m or 1h, or a number of seconds, from " + range + " seconds";
     case ParamKind::matcher:
       return "must be a label matcher such as severity=\"critical\" or severity!=\"info\"";
+    case ParamKind::series_matcher:
+      return "must be a label matcher such as job=\"api\", job!=\"api\", job=~\"api-.*\" or job!~\"api-.*\"";
+    case ParamKind::selector:
+      return "must be a selector of series such as cpu_usage{job=\"api\",instance=~\"a.*\"}";
     case ParamKind::cursor:
       return "must be the next_cursor of the page before, unchanged";
   }
@@ -130,6 +134,24 @@ std::string given_twice(const ParamSpec& spec) {
 }
 
 }  // namespace
+
+/// These are long enough to deserve the place of what is wrong.
+Result<QueryParams::Value> QueryParams::parse_series(const ParamSpec& spec, std::string_view text) {
+  Result<model::Selector> parsed = model::Selector{};
+  if (spec.kind == ParamKind::selector) {
+    parsed = model::parse_selector(text);
+  } else if (auto matcher = model::parse_series_matcher(text)) {
+    parsed->push_back(std::move(*matcher));
+  } else {
+    parsed = matcher.error();
+  }
+  if (!parsed) {
+    Error error = bad_value(spec, text);
+    error.message += ": " + parsed.error().message;
+    return error;
+  }
+  return Value(std::move(*parsed));
+}
 
 Result<QueryParams::Value> QueryParams::parse_value(const ParamSpec& spec, std::string_view text) {
   const auto in_range = [&spec](double value) {
@@ -171,6 +193,9 @@ Result<QueryParams::Value> QueryParams::parse_value(const ParamSpec& spec, std::
         return Value(std::move(*value));
       }
       break;
+    case ParamKind::series_matcher:
+    case ParamKind::selector:
+      return parse_series(spec, text);
     case ParamKind::cursor:
       if (const auto value = codec::parse_cursor(text)) {
         return Value(*value);
@@ -240,6 +265,13 @@ std::optional<std::chrono::milliseconds> QueryParams::duration(std::string_view 
 std::vector<model::Matcher> QueryParams::matchers(std::string_view name) const {
   return find_all<model::Matcher>(name);
 }
+model::Selector QueryParams::selector(std::string_view name) const {
+  model::Selector out;
+  for (const model::Selector& part : find_all<model::Selector>(name)) {
+    out.insert(out.end(), part.begin(), part.end());
+  }
+  return out;
+}
 std::optional<model::PageKey> QueryParams::cursor(std::string_view name) const { return find<model::PageKey>(name); }
 
 const ParamSpecs& no_params() {
@@ -268,6 +300,17 @@ ParamSpec to_param(std::string_view help) {
 
 ParamSpec match_param(std::string_view help, std::string_view example) {
   return {.name = "match", .kind = ParamKind::matcher, .help = help, .example = example, .repeated = true};
+}
+
+ParamSpec series_match_param() {
+  return {.name = "match", .kind = ParamKind::series_matcher, .help = "Label matcher with =, !=, =~ or !~; repeat it to require several.",
+          .example = "service=~\"checkout|cart\"", .repeated = true};
+}
+
+ParamSpec selector_param(std::string_view alias) {
+  return {.name = "query", .kind = ParamKind::selector,
+          .help = "Selector as in Prometheus: `name{label=\"value\",other=~\"a|b\"}`. Regular expressions match whole values.",
+          .example = "request_latency_seconds{service=~\"check.*\"}", .alias = alias};
 }
 
 std::size_t limit_of(const QueryParams& query) { return static_cast<std::size_t>(query.integer("limit").value_or(50)); }

@@ -4,6 +4,7 @@
 #include "sensus/http/message.hpp"
 #include "sensus/model/event.hpp"
 #include "sensus/model/labels.hpp"
+#include "sensus/model/selector.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,6 +24,8 @@ enum class ParamKind {
   time,      ///< RFC 3339, or Unix seconds (milliseconds from 1e11 on).
   duration,  ///< "15s", "1h30m", or a number of seconds; min to max are seconds.
   matcher,   ///< name="value" or name!="value".
+  series_matcher,  ///< name="value", name!="value", name=~"regex" or name!~"regex".
+  selector,  ///< name{label="value",...}.
   cursor,    ///< `next_cursor` of the page before.
 };
 
@@ -57,11 +60,14 @@ class QueryParams {
   [[nodiscard]] std::optional<Timestamp> time(std::string_view name) const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> duration(std::string_view name) const;
   [[nodiscard]] std::vector<model::Matcher> matchers(std::string_view name) const;
+  /// Of a series_matcher (all that are given) or a selector; empty when absent.
+  [[nodiscard]] model::Selector selector(std::string_view name) const;
   [[nodiscard]] std::optional<model::PageKey> cursor(std::string_view name) const;
 
  private:
   using Value = std::variant<std::string, std::int64_t, double, Timestamp, std::chrono::milliseconds, model::Matcher,
-                             model::PageKey>;
+                             model::Selector, model::PageKey>;
+  static Result<Value> parse_series(const ParamSpec& spec, std::string_view text);
   static Result<Value> parse_value(const ParamSpec& spec, std::string_view text);
   template <class T>
   [[nodiscard]] std::optional<T> find(std::string_view name) const;
@@ -78,6 +84,9 @@ class QueryParams {
 [[nodiscard]] ParamSpec from_param(std::string_view help);
 [[nodiscard]] ParamSpec to_param(std::string_view help);
 [[nodiscard]] ParamSpec match_param(std::string_view help, std::string_view example);
+/// `match` and `query` of routes that choose series.
+[[nodiscard]] ParamSpec series_match_param();
+[[nodiscard]] ParamSpec selector_param(std::string_view alias);
 [[nodiscard]] std::size_t limit_of(const QueryParams& query);
 /// invalid_input on `from` unless from < to, where both are given.
 [[nodiscard]] Result<> check_range(std::optional<Timestamp> from, std::optional<Timestamp> to);

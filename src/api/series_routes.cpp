@@ -21,11 +21,18 @@ constexpr std::int64_t kStepsMax = 11'000;    ///< A series, as Prometheus limit
 constexpr std::int64_t kPointsMax = 200'000;  ///< A reply: about 8 MB of JSON.
 constexpr std::int64_t kSeriesDefault = 100;
 constexpr std::int64_t kDefaultSteps = 250;
+constexpr std::int64_t kGroupedSeriesMax = 10'000;
+constexpr std::chrono::hours kRangeMax{24 * 366 * 5};
+constexpr std::size_t kLabelsOfGroupsMax = 16;
+
+/// In the order of storage::Aggregation.
+const std::vector<std::string_view> kAggregations = {"min", "max", "avg", "last", "sum", "count", "rate", "p50", "p95", "p99"};
 
 const ParamSpecs& series_params() {
   static const ParamSpecs specs = {
       {.name = "metric", .help = "Only series of this metric.", .example = "request_latency_seconds", .max = 255},
-      match_param("Label matcher; repeat it to require several.", "service=\"checkout\""),
+      series_match_param(),
+      selector_param("match[]"),
       limit_param(),
       cursor_param(),
   };
@@ -34,8 +41,9 @@ const ParamSpecs& series_params() {
 
 const ParamSpecs& range_params() {
   static const ParamSpecs specs = {
-      {.name = "metric", .help = "Name of the metric.", .example = "request_latency_seconds", .max = 255, .required = true},
-      match_param("Label matcher; repeat it to require several.", "service=\"checkout\""),
+      {.name = "metric", .help = "Name of the metric; it or `query` is required.", .example = "request_latency_seconds", .max = 255},
+      selector_param({}),
+      series_match_param(),
       {.name = "from", .kind = ParamKind::time, .help = "Start, inclusive.", .example = "2026-11-20T08:00:00Z",
        .default_text = "an hour before to", .alias = "start"},
       {.name = "to", .kind = ParamKind::time, .help = "End, exclusive.", .example = "2026-11-20T10:00:00Z",
@@ -43,8 +51,14 @@ const ParamSpecs& range_params() {
       {.name = "step", .kind = ParamKind::duration,
        .help = "Width of a point: the range may have at most 11000 steps, and steps times limit at most 200000.",
        .example = "1m", .default_text = "the range in 250 steps, at least 1s", .min = 1, .max = 30 * 86400},
-      {.name = "agg", .kind = ParamKind::choice, .help = "How the samples of a step become one point.", .example = "avg",
-       .default_text = "avg", .choices = {"min", "max", "avg", "last"}},
+      {.name = "agg", .kind = ParamKind::choice,
+       .help = "How the samples of a step become one point; `rate` is a second's increase of a counter, as Prometheus' rate() over the "
+               "step.",
+       .example = "avg", .default_text = "avg", .choices = kAggregations},
+      {.name = "by",
+       .help = "Labels, divided by commas: the samples of all series that have the same values of these are folded together (rates are "
+               "added). At most 10000 series.",
+       .example = "service", .max = 1024},
       {.name = "limit", .kind = ParamKind::integer, .help = "Series at most; `truncated` tells that there are more.",
        .example = "10", .default_text = "100, fewer where the range has many steps", .min = 1, .max = 500},
   };
@@ -77,11 +91,16 @@ std::vector<std::string> names_of(const std::vector<storage::SeriesInfo>& series
   return {names.begin(), names.end()};
 }
 
+model::Selector join(model::Selector one, const model::Selector& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
 Result<storage::SeriesQuery> parse_series_query(const http::Request& request) {
   SENSUS_TRY(const QueryParams query, QueryParams::parse(request, series_params()));
   storage::SeriesQuery out;
   out.metric_name = query.text("metric");
-  out.matchers = query.matchers("match");
+  out.selector = join(query.selector("query"), query.selector("match"));
   out.limit = limit_of(query);
   if (const auto cursor = query.cursor("cursor")) {
     if (cursor->id <= 0 || cursor->id > std::numeric_limits<SeriesId>::max()) {
@@ -119,27 +138,29 @@ Reply list_series(State& state, const http::Request& request) {
 }
 
 storage::Aggregation parse_aggregation(const std::string& text) {
-  if (text == "min") {
-    return storage::Aggregation::min;
-  }
-  if (text == "max") {
-    return storage::Aggregation::max;
-  }
-  return text == "last" ? storage::Aggregation::last : storage::Aggregation::avg;
+  const auto found = std::ranges::find(kAggregations, text);
+  return found == kAggregations.end() ? storage::Aggregation::avg : static_cast<storage::Aggregation>(found - kAggregations.begin());
 }
 
-std::string_view to_text(storage::Aggregation aggregation) {
-  switch (aggregation) {
-    case storage::Aggregation::min:
-      return "min";
-    case storage::Aggregation::max:
-      return "max";
-    case storage::Aggregation::avg:
-      return "avg";
-    case storage::Aggregation::last:
-      return "last";
+std::string_view to_text(storage::Aggregation aggregation) { return kAggregations.at(static_cast<std::size_t>(aggregation)); }
+
+/// "job, instance" as {"job", "instance"}.
+Result<std::vector<std::string>> parse_by(std::string_view text) {
+  std::vector<std::string> names;
+  while (true) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view name = text.substr(0, end);
+    name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
+    name = name.substr(0, name.find_last_not_of(' ') + 1);
+    if (name.empty() || names.size() == kLabelsOfGroupsMax || std::ranges::find(names, name) != names.end()) {
+      return make_error(Errc::invalid_input, "by must be 1 to 16 different names of labels, divided by commas", "by");
+    }
+    names.emplace_back(name);
+    if (end == text.size()) {
+      return names;
+    }
+    text.remove_prefix(end + 1);
   }
-  return "";
 }
 
 milliseconds default_step(milliseconds range) {
@@ -150,6 +171,9 @@ milliseconds default_step(milliseconds range) {
 /// Bounds the reply before the database is asked.
 Result<> bound_reply(const QueryParams& query, storage::RangeQuery& out) {
   const auto range = std::chrono::duration_cast<milliseconds>(out.to - out.from);
+  if (range > kRangeMax) {
+    return make_error(Errc::invalid_input, "the range may be at most 1830 days long", "from");
+  }
   const std::int64_t steps = range / out.step + 1;
   if (steps > kStepsMax) {
     return make_error(Errc::invalid_input,
@@ -164,6 +188,7 @@ Result<> bound_reply(const QueryParams& query, storage::RangeQuery& out) {
   }
   out.series_max = static_cast<std::size_t>(limit.value_or(std::min(fitting, kSeriesDefault)));
   out.points_max = static_cast<std::size_t>(kStepsMax);
+  out.points_total_max = static_cast<std::size_t>(kPointsMax + kStepsMax);
   return {};
 }
 
@@ -171,7 +196,14 @@ Result<storage::RangeQuery> parse_range_query(const http::Request& request, Time
   SENSUS_TRY(const QueryParams query, QueryParams::parse(request, range_params()));
   storage::RangeQuery out;
   out.metric_name = query.text("metric");
-  out.matchers = query.matchers("match");
+  out.selector = query.selector("query");
+  if (out.metric_name.empty() && out.selector.empty()) {
+    return make_error(Errc::invalid_input, "metric or query is required: it says which series", "metric");
+  }
+  out.selector = join(std::move(out.selector), query.selector("match"));
+  if (const std::string by = query.text("by"); !by.empty()) {
+    SENSUS_TRY(out.by, parse_by(by));
+  }
   out.to = query.time("to").value_or(now);
   out.from = query.time("from").value_or(out.to - std::chrono::hours{1});
   SENSUS_TRY_VOID(check_range(out.from, out.to));
@@ -181,18 +213,39 @@ Result<storage::RangeQuery> parse_range_query(const http::Request& request, Time
   return out;
 }
 
+/// The one name that all series of the answer have, as far as the question says.
+std::string name_of(const storage::RangeQuery& query) {
+  std::string name = query.metric_name;
+  for (const model::SeriesMatcher& matcher : query.selector) {
+    if (matcher.name == model::kNameLabel && matcher.op == model::SeriesMatchOp::equal && name.empty()) {
+      name = matcher.value;
+    }
+  }
+  return name;
+}
+
 std::string render_range_head(const storage::RangeQuery& query, bool truncated) {
-  std::string out = "{\"metric_name\":" + codec::quote_json(query.metric_name) + ",\"from\":\"" +
+  std::string out = "{\"metric_name\":" + codec::quote_json(name_of(query)) + ",\"from\":\"" +
                     render_rfc3339(query.from) + "\",\"to\":\"" + render_rfc3339(query.to) + "\",\"step_seconds\":";
   append_value(out, static_cast<double>(query.step.count()) / 1000);
   out += ",\"aggregation\":\"";
   out += to_text(query.aggregation);
-  out += truncated ? "\",\"truncated\":true,\"series\":[" : "\",\"truncated\":false,\"series\":[";
+  out += '"';
+  if (query.by) {
+    out += ",\"by\":[";
+    for (const std::string& name : *query.by) {
+      out += (out.back() == '[' ? "" : ",") + codec::quote_json(name);
+    }
+    out += ']';
+  }
+  out += truncated ? ",\"truncated\":true,\"series\":[" : ",\"truncated\":false,\"series\":[";
   return out;
 }
 
 void append_range_series(std::string& out, const storage::RangeSeries& series) {
-  out += "{\"series_id\":" + std::to_string(series.series.id) + ",\"metric_name\":" +
+  out += series.series.id == 0 ? "{\"series_id\":null,\"members\":" + std::to_string(series.members)
+                               : "{\"series_id\":" + std::to_string(series.series.id);
+  out += ",\"metric_name\":" +
          codec::quote_json(series.series.metric_name) + ",\"labels\":" + codec::render_labels(series.series.labels) +
          ",\"points\":[";
   for (const model::Sample& point : series.points) {
@@ -211,7 +264,8 @@ Reply query_range(State& state, const http::Request& request) {
     co_return http::to_response(query.error());
   }
   storage::RangeQuery asked = *query;
-  asked.series_max += 1;  // One more tells whether the answer is complete.
+  // One more tells whether the answer is complete; groups are complete or refused.
+  asked.series_max = query->by ? static_cast<std::size_t>(kGroupedSeriesMax) : query->series_max + 1;
   auto reading = state.deps.samples.query_range(request.deadline, kDefaultTenant, std::move(asked));
   auto found = co_await std::move(reading);
   if (!found) {
@@ -248,8 +302,10 @@ Operations series_operations() {
        .handler = query_range,
        .id = "queryRange",
        .tag = "series",
-       .summary = "Samples of one metric over a range, one point a step",
-       .description = "Steps without samples have no point. A point is [start of the step, value].",
+       .summary = "Samples over a range, one point a step and series or group",
+       .description = "Steps without samples have no point. A point is [start of the step, value]; a value beyond the numbers of JSON is "
+                      "null. Steps that are made of whole hours or five minutes, from a time at such a slot on, are read from rollups "
+                      "where there are some (not for rate and quantiles). See docs/queries.md.",
        .params = &range_params(),
        .problems = {400, 406, 503},
        .responses = {{200, "One entry a series.", kJson, "RangeResult"}}},

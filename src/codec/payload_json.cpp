@@ -76,6 +76,19 @@ Result<model::Labels> parse_labels(std::string_view json) {
   return out;
 }
 
+model::Labels salvage_labels(std::string_view json) {
+  model::Labels out;
+  const auto object = parse_object(json);
+  if (!object) {
+    return out;
+  }
+  for (const auto& [name, value] : object->items()) {
+    out.set(name, value.is_string() ? value.get<std::string>()
+                                    : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  return out;
+}
+
 Result<StepBatch> parse_step_batch(std::string_view json) {
   SENSUS_TRY(const Json object, parse_object(json));
   StepBatch out;

@@ -30,4 +30,10 @@ Result<std::string> unpack_snappy(std::string_view packed, std::size_t bytes_max
   return out;
 }
 
+std::string pack_snappy(std::string_view bytes) {
+  std::string out;
+  snappy::Compress(bytes.data(), bytes.size(), &out);
+  return out;
+}
+
 }  // namespace sensus::codec

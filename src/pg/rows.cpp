@@ -28,6 +28,26 @@ int take_number(std::string_view& rest, char separator) {
   return value;
 }
 
+/// Reads `{a,b}` or `{"a","b"}` of an array whose elements need no escapes.
+template <class Read>
+auto parse_array(std::string_view text, Read read) {
+  if (text.size() < 2 || text.front() != '{' || text.back() != '}') {
+    throw std::logic_error("a column does not hold an array");
+  }
+  std::vector<decltype(read(text))> out;
+  text = text.substr(1, text.size() - 2);
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    std::string_view element = text.substr(0, end);
+    if (element.size() > 2 && element.front() == '"') {
+      element = element.substr(1, element.size() - 2);
+    }
+    out.push_back(read(element));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
 std::uint8_t hex_digit(char c) {
   if (c >= '0' && c <= '9') {
     return static_cast<std::uint8_t>(c - '0');
@@ -103,6 +123,16 @@ std::vector<std::uint8_t> Rows::bytes(std::size_t row, std::size_t column) const
 }
 Timestamp Rows::time(std::size_t row, std::size_t column) const {
   return parse_pg_time(text(row, column));
+}
+
+std::vector<std::int64_t> Rows::integers(std::size_t row, std::size_t column) const {
+  return parse_array(text(row, column), parse_value<std::int64_t>);
+}
+std::vector<double> Rows::numbers(std::size_t row, std::size_t column) const {
+  return parse_array(text(row, column), parse_value<double>);
+}
+std::vector<Timestamp> Rows::times(std::size_t row, std::size_t column) const {
+  return parse_array(text(row, column), parse_pg_time);
 }
 
 std::optional<Timestamp> Rows::time_or_null(std::size_t row, std::size_t column) const {

@@ -22,7 +22,8 @@ struct EncodedSamples {
   std::size_t stored = 0;  ///< Samples that came, but for those without a series.
 };
 /// Rows of sample_batches, in the column order of kCopySamples: sorted by bucket and UTC day, a row for each, of two samples of a
-/// series and time the later one only. `fresh` holds the ids that negative references mean; samples whose id there is 0 are left
+/// series and time the later one only. In a row the samples of a series stand side by side, ascending: readers take them out as one
+/// slice. `fresh` holds the ids that negative references mean; samples whose id there is 0 are left
 /// out. Throws std::logic_error on a reference to nothing. Pure.
 [[nodiscard]] EncodedSamples encode_samples(TenantId tenant, const std::vector<SampleRow>& samples,
                                             const std::vector<SeriesId>& fresh = {});

@@ -1,11 +1,14 @@
 #include "sensus/storage/samples.hpp"
 
 #include "storage/sample_layout_internal.hpp"
+#include "storage/sample_reader_internal.hpp"
+#include "storage/series_finder_internal.hpp"
 #include "storage/sql_internal.hpp"
 
 #include <algorithm>
-#include <array>
-#include <set>
+#include <cmath>
+#include <limits>
+#include <map>
 
 namespace sensus::storage {
 namespace {
@@ -15,148 +18,13 @@ using pg::Params;
 using pg::Rows;
 using pg::Tx;
 
-const std::string kSeriesColumns = "s.id, s.metric_name, s.labels, s.first_seen, s.last_seen";
+constexpr std::size_t kQuantileSamplesMax =
+    2'500'000;  ///< They are held until the last one is read.
 
-const std::string kListSeries = "select " + kSeriesColumns +
-                                " from sensus.series s where s.tenant_id = $1::int and s.id > "
-                                "$2::int and ($3::text = '' or s.metric_name = $3) "
-                                "and " +
-                                matcher_condition("s.labels", 4) +
-                                " order by s.id limit $8::bigint";
-// Series that ended long before the window would use the limit up. last_seen follows in steps of
-// minutes, so the hour is ample.
-const std::string kRangeSeries =
-    "select " + kSeriesColumns +
-    " from sensus.series s where s.tenant_id = $1::int and s.metric_name = $2 "
-    "and s.last_seen >= $3::timestamptz - interval '1 hour' and " +
-    matcher_condition("s.labels", 4) + " order by s.id limit $8::bigint";
-const std::string kSeriesById =
-    "select " + kSeriesColumns +
-    " from sensus.series s where s.tenant_id = $1::int and s.id = any($2::int[]) order by s.id";
-
-/// The samples of some series in a window, each (series, time) once, the last write of it: $1
-/// tenant, $2 series, $3 buckets, $4 from (inclusive), $5 to (exclusive). Partitions are chosen by
-/// t_min (a row never spans a day), rows by bucket or series and t_max. What is in batch rows came
-/// after what is in chunks, or is the same.
-const std::string kWindow =
-    "select distinct on (y.series, y.time) y.series, y.time, y.value from ("
-    "select u.series, u.time, u.value, b.written_at, u.n from sensus.sample_batches b "
-    "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, value, "
-    "n) "
-    "where b.tenant_id = $1::int and b.bucket = any($3::smallint[]) "
-    "and b.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and b.t_min < $5::timestamptz and "
-    "b.t_max >= $4::timestamptz "
-    "and u.series = any($2::int[]) and u.time >= $4::timestamptz and u.time < $5::timestamptz "
-    "union all "
-    "select c.series_id, d.time, u.value, '-infinity', u.n from sensus.sample_chunks c "
-    "cross join lateral unnest(c.drift_us, c.value) with ordinality u(drift, value, n) "
-    "cross join lateral (select sensus.chunk_time(c.t_min, c.step_us, u.drift, u.n) as time) d "
-    "where c.tenant_id = $1::int and c.series_id = any($2::int[]) "
-    "and c.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and c.t_min < $5::timestamptz and "
-    "c.t_max >= $4::timestamptz and d.time >= $4::timestamptz and d.time < $5::timestamptz"
-    ") y order by y.series, y.time, y.written_at desc, y.n desc";
-
-std::string steps_of_window(const std::string& aggregate, const std::string& origin,
-                            const std::string& condition = {}) {
-  return "select w.series, date_bin(make_interval(secs => $6::float8), w.time, " + origin +
-         ") as step, " + aggregate + " from (" + kWindow + ") w " + condition +
-         "group by 1, 2 order by 1, 2";
-}
-
-/// Steps that are made of whole slots of rollups. A day of a bucket is read from its rollups when
-/// all of it is in chunks, else from batch rows and chunks. Parameters as of steps_of_window; $7
-/// is where whole slots end: the rest up to $5 is read from samples.
-std::string steps_of_rollups(const std::string& table, int slot_seconds,
-                             const std::string& aggregate) {
-  const std::string slot = "interval '" + std::to_string(slot_seconds) + " seconds'";
-  const std::string batch_time =
-      "b.tenant_id = $1::int and b.bucket = any($3::smallint[]) and b.t_min >= date_trunc('day', "
-      "$4::timestamptz, 'UTC') and b.t_min < $5::timestamptz";
-  const std::string rolled =
-      "exists (select from sensus.sample_days d where d.tenant_id = $1::int and d.rolled_up and "
-      "d.day = (x.t_min at time zone 'UTC')::date) and not exists (select from hot h where "
-      "h.bucket = sensus.sample_bucket(x.series_id) and h.day = date_trunc('day', x.t_min, "
-      "'UTC'))";
-  return "with hot as materialized (select distinct b.bucket, date_trunc('day', b.t_min, 'UTC') "
-         "as day from sensus.sample_batches b where " +
-         batch_time +
-         "), points as ("
-         "select x.series_id as series, d.time, u.lowest, u.highest, u.total, u.samples, u.newest "
-         "from " +
-         table +
-         " x cross join lateral unnest(x.slot, x.lowest, x.highest, x.total, x.samples, x.newest) "
-         "u(slot, lowest, highest, total, samples, newest) "
-         "cross join lateral (select x.t_min + u.slot * " +
-         slot +
-         " as time) d "
-         "where x.tenant_id = $1::int and x.series_id = any($2::int[]) and x.t_min >= "
-         "date_trunc('day', $4::timestamptz, 'UTC') and x.t_min < $7::timestamptz and d.time >= "
-         "$4::timestamptz and d.time < $7::timestamptz and " +
-         rolled +
-         " union all select y.series, y.time, y.value, y.value, y.value, 1, y.value from ("
-         "select distinct on (z.series, z.time) z.series, z.time, z.value from ("
-         "select u.series, u.time, u.value, b.written_at, u.n from sensus.sample_batches b "
-         "cross join lateral unnest(b.series_id, b.ts, b.value) with ordinality u(series, time, "
-         "value, n) where " +
-         batch_time +
-         " and b.t_max >= $4::timestamptz and u.series = any($2::int[]) and u.time >= "
-         "$4::timestamptz and u.time < $5::timestamptz "
-         "union all "
-         // The subquery is a fence: what is rolled up must be known before arrays are unpacked.
-         "select x.series_id, d.time, u.value, '-infinity', u.n from (select x.*, " +
-         rolled +
-         " as rolled from sensus.sample_chunks x where x.tenant_id = $1::int and x.series_id = "
-         "any($2::int[]) and x.t_min >= date_trunc('day', $4::timestamptz, 'UTC') and x.t_min < "
-         "$5::timestamptz and x.t_max >= $4::timestamptz offset 0) x "
-         "cross join lateral unnest(x.drift_us, x.value) with ordinality u(drift, value, n) "
-         "cross join lateral (select sensus.chunk_time(x.t_min, x.step_us, u.drift, u.n) as time) "
-         "d where (not x.rolled or x.t_max >= $7::timestamptz) and d.time >= $4::timestamptz and "
-         "d.time < $5::timestamptz and (not x.rolled or d.time >= $7::timestamptz)"
-         ") z order by z.series, z.time, z.written_at desc, z.n desc) y) "
-         "select w.series, date_bin(make_interval(secs => $6::float8), w.time, $4::timestamptz) "
-         "as step, " +
-         aggregate + " from points w group by 1, 2 order by 1, 2";
-}
-
-// One statement an aggregation, made at start: no input is ever part of a statement.
-const std::array<std::string, 4> kRange{
-    steps_of_window("min(w.value)", "$4::timestamptz"),
-    steps_of_window("max(w.value)", "$4::timestamptz"),
-    steps_of_window("avg(w.value)", "$4::timestamptz"),
-    steps_of_window("(array_agg(w.value order by w.time desc))[1]", "$4::timestamptz")};
-const std::array<std::string, 4> kRollup5m{
-    steps_of_rollups("sensus.rollups_5m", 300, "min(w.lowest)"),
-    steps_of_rollups("sensus.rollups_5m", 300, "max(w.highest)"),
-    steps_of_rollups("sensus.rollups_5m", 300, "sum(w.total) / sum(w.samples)"),
-    steps_of_rollups("sensus.rollups_5m", 300, "(array_agg(w.newest order by w.time desc))[1]")};
-const std::array<std::string, 4> kRollup1h{
-    steps_of_rollups("sensus.rollups_1h", 3600, "min(w.lowest)"),
-    steps_of_rollups("sensus.rollups_1h", 3600, "max(w.highest)"),
-    steps_of_rollups("sensus.rollups_1h", 3600, "sum(w.total) / sum(w.samples)"),
-    steps_of_rollups("sensus.rollups_1h", 3600, "(array_agg(w.newest order by w.time desc))[1]")};
-
-// Analysis steps begin at multiples of the step since 1970. Detectors know finite numbers only; the
-// window is cut first, so that a NaN that was overwritten does not come back.
-const std::string kStepMeans =
-    steps_of_window("avg(w.value)", "timestamptz '1970-01-01 00:00:00+00'",
-                    "where w.value not in ('NaN', 'Infinity', '-Infinity') ");
-
-/// The coarsest slots that the steps of the query are made of; nothing when only samples will do.
-struct Resolution {
-  const std::array<std::string, 4>* statements = nullptr;
-  std::chrono::seconds slot{};
-};
-
-Resolution resolution_of(const RangeQuery& query) {
-  for (const Resolution& resolution : {Resolution{&kRollup1h, std::chrono::hours{1}},
-                                       Resolution{&kRollup5m, std::chrono::minutes{5}}}) {
-    if (query.step % resolution.slot == 0ms &&
-        query.from.time_since_epoch() % resolution.slot == std::chrono::microseconds{0}) {
-      return resolution;
-    }
-  }
-  return {&kRange, {}};
-}
+constexpr std::string_view kSeriesById =
+    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen from sensus.series s where "
+    "s.tenant_id = $1::int and s.id = "
+    "any($2::int[]) order by s.id";
 
 constexpr std::string_view kRecent =
     "select w.series, w.time, w.value from (select distinct on (y.series, y.time) y.series, "
@@ -188,47 +56,6 @@ constexpr std::string_view kNewest =
     "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint order by b.t_max desc limit 1) "
     "x), (select max(d.t_max) from sensus.sample_days d where d.tenant_id = $1::int))";
 
-std::vector<SeriesInfo> read_series(const Rows& rows) {
-  std::vector<SeriesInfo> series;
-  series.reserve(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    series.push_back({static_cast<SeriesId>(rows.integer(i, 0)), std::string(rows.text(i, 1)),
-                      read_labels(rows, i, 2), rows.time(i, 3), rows.time(i, 4)});
-  }
-  return series;
-}
-
-std::vector<SeriesInfo> load_series(Tx& tx, TenantId tenant, const SeriesQuery& query) {
-  Params params;
-  params.integer(tenant).integer(query.after).text(query.metric_name);
-  add_matchers(params, query.matchers);
-  return read_series(tx.exec(kListSeries, params.integer(static_cast<std::int64_t>(query.limit))));
-}
-
-std::vector<SeriesInfo> load_range_series(Tx& tx, TenantId tenant, const RangeQuery& query) {
-  Params params;
-  params.integer(tenant).text(query.metric_name).time(query.from);
-  add_matchers(params, query.matchers);
-  return read_series(
-      tx.exec(kRangeSeries, params.integer(static_cast<std::int64_t>(query.series_max))));
-}
-
-Params window_params(TenantId tenant, const std::vector<SeriesId>& series, Timestamp from,
-                     Timestamp to) {
-  const std::vector<std::int64_t> ids(series.begin(), series.end());
-  std::set<std::int64_t> buckets;
-  for (const SeriesId id : series) {
-    buckets.insert(bucket_of(id));
-  }
-  Params params;
-  params.integer(tenant)
-      .integers(ids)
-      .integers({buckets.begin(), buckets.end()})
-      .time(from)
-      .time(to);
-  return params;
-}
-
 /// Calls `append(series, sample)` for each row (series, time, value).
 template <class Append>
 void read_points(const Rows& rows, Append append) {
@@ -238,8 +65,12 @@ void read_points(const Rows& rows, Append append) {
   }
 }
 
+std::size_t steps_in(Timestamp from, Timestamp to, std::chrono::milliseconds step) {
+  return static_cast<std::size_t>((to - from + step - std::chrono::microseconds{1}) / step);
+}
+
 Result<> check_range(const RangeQuery& query) {
-  if (query.metric_name.empty()) {
+  if (query.metric_name.empty() && query.selector.empty()) {
     return make_error(Errc::invalid_input, "a metric name is needed", "metric_name");
   }
   if (query.from >= query.to) {
@@ -248,9 +79,8 @@ Result<> check_range(const RangeQuery& query) {
   if (query.step <= 0ms) {
     return make_error(Errc::invalid_input, "step must be longer than nothing", "step");
   }
-  const auto steps =
-      (query.to - query.from + query.step - std::chrono::microseconds{1}) / query.step;
-  if (static_cast<std::size_t>(steps) > query.points_max) {
+  if (const std::size_t steps = steps_in(query.from, query.to, query.step);
+      steps > query.points_max) {
     return make_error(Errc::invalid_input,
                       "the window has " + std::to_string(steps) + " steps, at most " +
                           std::to_string(query.points_max) +
@@ -260,30 +90,199 @@ Result<> check_range(const RangeQuery& query) {
   return {};
 }
 
-Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const RangeQuery& query) {
-  std::vector<RangeSeries> found;
+/// The coarsest slots that the steps of the query are made of; zero when only samples will do.
+std::chrono::seconds slot_of(const RangeQuery& query) {
+  for (const std::chrono::seconds slot : {std::chrono::seconds{3600}, std::chrono::seconds{300}}) {
+    if (StepFold::takes_slots(query.aggregation) && query.step % slot == 0ms &&
+        query.from.time_since_epoch() % slot == std::chrono::microseconds{0}) {
+      return slot;
+    }
+  }
+  return 0s;
+}
+
+/// The series of an answer by the group that each belongs to, and their ids.
+struct Groups {
+  std::vector<RangeSeries> entries;
   std::vector<SeriesId> ids;
-  for (SeriesInfo& series : load_range_series(tx, tenant, query)) {
-    ids.push_back(series.id);
-    found.push_back({std::move(series), {}});
+  std::vector<std::size_t> group_of;  ///< By the place of the id.
+};
+
+Groups stand_alone(std::vector<SeriesInfo> series) {
+  Groups out;
+  for (SeriesInfo& one : series) {
+    out.group_of.push_back(out.entries.size());
+    out.ids.push_back(one.id);
+    out.entries.push_back({std::move(one), {}});
   }
-  if (ids.empty()) {
-    return found;
+  return out;
+}
+
+Groups group_by(const std::vector<SeriesInfo>& series, const std::vector<std::string>& names) {
+  Groups out;
+  std::map<std::vector<std::string>, std::size_t> known;
+  for (const SeriesInfo& one : series) {
+    std::vector<std::string> key;
+    for (const std::string& name : names) {
+      key.emplace_back(name == model::kNameLabel ? std::string_view(one.metric_name)
+                                                 : one.labels.get(name));
+    }
+    const auto [at, fresh] = known.try_emplace(std::move(key), out.entries.size());
+    if (fresh) {
+      RangeSeries group{{0, one.metric_name, {}, one.first_seen, one.last_seen}, {}, 0};
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] != model::kNameLabel && !at->first[i].empty()) {
+          group.series.labels.set(names[i], at->first[i]);
+        }
+      }
+      out.entries.push_back(std::move(group));
+    }
+    RangeSeries& group = out.entries[at->second];
+    ++group.members;
+    group.series.metric_name = group.series.metric_name == one.metric_name ? one.metric_name : "";
+    group.series.first_seen = std::min(group.series.first_seen, one.first_seen);
+    group.series.last_seen = std::max(group.series.last_seen, one.last_seen);
+    out.group_of.push_back(at->second);
+    out.ids.push_back(one.id);
   }
-  Params params = window_params(tenant, ids, query.from, query.to);
-  params.number(std::chrono::duration<double>(query.step).count());
-  const Resolution resolution = resolution_of(query);
-  if (resolution.slot > 0s) {
-    params.time(query.to - query.to.time_since_epoch() % resolution.slot);
+  return out;
+}
+
+Result<Groups> find_groups(Tx& tx, TenantId tenant, const RangeQuery& query) {
+  SeriesSearch search;
+  search.selector = join_selector(query.metric_name, query.matchers, query.selector);
+  search.seen_from = query.from;
+  search.selective = true;
+  search.limit = query.series_max + (query.by ? 1 : 0);
+  SENSUS_TRY(std::vector<SeriesInfo> series, find_series(tx, tenant, search));
+  if (!query.by) {
+    return stand_alone(std::move(series));
   }
-  const std::string& statement =
-      resolution.statements->at(static_cast<std::size_t>(query.aggregation));
-  auto at = found.begin();  // Both run by ascending id.
-  read_points(tx.exec(statement, params), [&](SeriesId id, model::Sample sample) {
-    at = std::find_if(at, found.end(), [id](const RangeSeries& s) { return s.series.id == id; });
-    at->points.push_back(sample);
-  });
-  return found;
+  if (series.size() > query.series_max) {
+    return make_error(Errc::invalid_input,
+                      "more than " + std::to_string(query.series_max) +
+                          " series are to be grouped: ask for fewer",
+                      "by");
+  }
+  return group_by(series, *query.by);
+}
+
+Result<std::vector<RangeSeries>> load_range(Tx& tx, TenantId tenant, const RangeQuery& query) {
+  SENSUS_TRY(Groups groups, find_groups(tx, tenant, query));
+  if (groups.ids.empty()) {
+    return std::move(groups.entries);
+  }
+  const StepGrid grid{to_unix_us(query.from), std::chrono::microseconds{query.step}.count(),
+                      steps_in(query.from, query.to, query.step)};
+  if (grid.count > query.points_total_max / groups.entries.size()) {
+    return make_error(Errc::invalid_input,
+                      std::to_string(groups.entries.size()) + " groups of " +
+                          std::to_string(grid.count) + " steps are too many points, at most " +
+                          std::to_string(query.points_total_max) +
+                          " are given: ask for a longer step, a shorter range or fewer groups",
+                      "step");
+  }
+  StepFold fold(query.aggregation, grid, groups.entries.size(), groups.ids.size());
+  const TakeSamples take = [&](std::size_t index, std::span<const TimedValue> samples) {
+    for (const TimedValue& sample : samples) {
+      fold.add(groups.group_of[index], index, sample.time_us, sample.value);
+    }
+  };
+  const std::chrono::seconds slot = slot_of(query);
+  const bool counts_all =
+      StepFold::takes_slots(query.aggregation) || query.aggregation == Aggregation::rate;
+  SampleReader reader(
+      tx, tenant,
+      counts_all ? query.samples_max : std::min(query.samples_max, kQuantileSamplesMax));
+  if (slot == 0s) {
+    SENSUS_TRY_VOID(reader.read(groups.ids, {query.from, query.to}, take));
+  } else {
+    const TakeSlots take_slot = [&](std::size_t index, const RolledSlot& rolled) {
+      fold.add_slot(groups.group_of[index], rolled);
+    };
+    SENSUS_TRY_VOID(reader.read_rolled(groups.ids, {query.from, query.to},
+                                       {slot, query.aggregation}, take_slot, take));
+  }
+  for (std::size_t i = 0; i < groups.entries.size(); ++i) {
+    groups.entries[i].points = fold.points(i);
+  }
+  return std::move(groups.entries);
+}
+
+Result<std::vector<RangeSeries>> load_samples(Tx& tx, TenantId tenant, const SamplesQuery& query) {
+  SeriesSearch search;
+  search.selector = query.selector;
+  search.seen_from = query.from;
+  search.selective = true;
+  search.limit = query.series_max + 1;
+  SENSUS_TRY(std::vector<SeriesInfo> series, find_series(tx, tenant, search));
+  if (series.size() > query.series_max) {
+    return make_error(
+        Errc::invalid_input,
+        "more than " + std::to_string(query.series_max) + " series match: ask for fewer", "query");
+  }
+  Groups found = stand_alone(std::move(series));
+  const TakeSamples take = [&found](std::size_t index, std::span<const TimedValue> samples) {
+    std::vector<model::Sample>& points = found.entries[index].points;
+    for (const TimedValue& sample : samples) {
+      points.push_back({from_unix_us(sample.time_us), sample.value});
+    }
+  };
+  SampleReader reader(tx, tenant, query.samples_max);
+  SENSUS_TRY_VOID(reader.read(found.ids, {query.from, query.to}, take));
+  std::erase_if(found.entries, [](const RangeSeries& one) { return one.points.empty(); });
+  return std::move(found.entries);
+}
+
+/// Steps begin at multiples of the step since 1970. Detectors know finite numbers only.
+Result<std::vector<SampleStore::StepMeans>> load_means(Tx& tx, TenantId tenant,
+                                                       std::vector<SeriesId> ids, TimeSpan span,
+                                                       std::chrono::seconds step) {
+  std::vector<SampleStore::StepMeans> means;
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  if (ids.empty() || span.from >= span.to) {
+    return means;
+  }
+  struct Running {
+    std::int64_t step = 0;
+    long double total = 0;
+    std::uint64_t samples = 0;
+    std::vector<model::Sample> points;
+  };
+  std::vector<Running> running(ids.size());
+  const std::int64_t step_us = std::chrono::microseconds{step}.count();
+  const auto close = [step_us](Running& one) {
+    if (one.samples > 0) {
+      const long double mean = one.total / static_cast<long double>(one.samples);
+      one.points.push_back({from_unix_us(one.step * step_us), static_cast<double>(mean)});
+    }
+  };
+  const TakeSamples take = [&](std::size_t index, std::span<const TimedValue> samples) {
+    Running& one = running[index];
+    for (const TimedValue& sample : samples) {
+      if (!std::isfinite(sample.value)) {
+        continue;
+      }
+      if (const std::int64_t at = sample.time_us / step_us; at != one.step) {
+        close(one);
+        one.step = at;
+        one.total = 0;
+        one.samples = 0;
+      }
+      one.total += static_cast<long double>(sample.value);
+      ++one.samples;
+    }
+  };
+  SampleReader reader(tx, tenant, std::numeric_limits<std::size_t>::max());
+  SENSUS_TRY_VOID(reader.read(ids, span, take));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    close(running[i]);
+    if (!running[i].points.empty()) {
+      means.push_back({ids[i], std::move(running[i].points)});
+    }
+  }
+  return means;
 }
 
 class PgSampleStore final : public SampleStore {
@@ -294,7 +293,11 @@ class PgSampleStore final : public SampleStore {
                                                       SeriesQuery query) override {
     using Series = std::vector<SeriesInfo>;
     std::function<Result<Series>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Series> {
-      return load_series(tx, tenant, query);
+      SeriesSearch search;
+      search.selector = join_selector(query.metric_name, query.matchers, query.selector);
+      search.after = query.after;
+      search.limit = query.limit;
+      return find_series(tx, tenant, search);
     };
     auto series = co_await database_.transact<Series>(deadline, Access::read_only, std::move(job));
     co_return series;
@@ -324,25 +327,26 @@ class PgSampleStore final : public SampleStore {
     co_return ranges;
   }
 
+  runtime::Async<std::vector<RangeSeries>> read_samples(Deadline deadline, TenantId tenant,
+                                                        SamplesQuery query) override {
+    using Ranges = std::vector<RangeSeries>;
+    if (query.from >= query.to) {
+      co_return Ranges{};
+    }
+    std::function<Result<Ranges>(Tx&)> job = [tenant, query](Tx& tx) -> Result<Ranges> {
+      return load_samples(tx, tenant, query);
+    };
+    auto ranges = co_await database_.transact<Ranges>(deadline, Access::read_only, std::move(job));
+    co_return ranges;
+  }
+
   runtime::Async<std::vector<StepMeans>> step_means(Deadline deadline, TenantId tenant,
                                                     std::vector<SeriesId> ids, Timestamp from,
                                                     Timestamp to,
                                                     std::chrono::seconds step) override {
     using Means = std::vector<StepMeans>;
     std::function<Result<Means>(Tx&)> job = [=](Tx& tx) -> Result<Means> {
-      Means means;
-      if (ids.empty()) {
-        return means;
-      }
-      Params params = window_params(tenant, ids, from, to);
-      params.integer(step.count());
-      read_points(tx.exec(kStepMeans, params), [&](SeriesId id, model::Sample sample) {
-        if (means.empty() || means.back().series != id) {
-          means.push_back({id, {}});
-        }
-        means.back().points.push_back(sample);
-      });
-      return means;
+      return load_means(tx, tenant, ids, {from, to}, step);
     };
     auto means = co_await database_.transact<Means>(deadline, Access::read_only, std::move(job));
     co_return means;

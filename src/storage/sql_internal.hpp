@@ -16,7 +16,8 @@ namespace sensus::storage {
 [[nodiscard]] std::string matcher_condition(const std::string& column, int first);
 void add_matchers(pg::Params& params, const std::vector<model::Matcher>& matchers);
 
-/// Labels of a jsonb column. Throws std::logic_error on what this program cannot have written.
+/// Labels of a jsonb column. What this program cannot have written (somebody changed the row) is shown as far as it can be: one odd
+/// row must not keep a list from its answer.
 [[nodiscard]] model::Labels read_labels(const pg::Rows& rows, std::size_t row, std::size_t column);
 
 [[nodiscard]] std::vector<std::uint8_t> to_bytes(const model::LabelsHash& hash);

@@ -37,11 +37,9 @@ void add_matchers(pg::Params& params, const std::vector<model::Matcher>& matcher
 }
 
 model::Labels read_labels(const pg::Rows& rows, std::size_t row, std::size_t column) {
-  auto labels = codec::parse_labels(rows.text(row, column));
-  if (!labels) {
-    throw std::logic_error("stored labels are not a flat object of strings");
-  }
-  return std::move(*labels);
+  const std::string_view json = rows.text(row, column);
+  auto labels = codec::parse_labels(json);
+  return labels ? std::move(*labels) : codec::salvage_labels(json);
 }
 
 std::vector<std::uint8_t> to_bytes(const model::LabelsHash& hash) {

@@ -157,7 +157,9 @@ class Checker:
         return [p for p in operation.get("parameters", []) if p["in"] == "query"]
 
     def required_query(self, operation):
-        return [(p["name"], self.values_of(p)[0]) for p in self.query_parameters(operation) if p["required"]]
+        # A range says by metric or by query which series: a document can require one of two in words only.
+        chosen = {"queryRange": "metric"}.get(operation["operationId"])
+        return [(p["name"], self.values_of(p)[0]) for p in self.query_parameters(operation) if p["required"] or p["name"] == chosen]
 
     def known_ids(self):
         """Ids that exist, so that detail routes answer 200 where there are rows."""
@@ -216,7 +218,7 @@ class Checker:
         schema = schema.get("items", schema)
         name = schema.get("$ref", "").split("/")[-1]
         if name:
-            return {"TimeParam": ["yesterday", ""], "DurationParam": ["soon", "-1"], "Matcher": ["nothing", ""],
+            return {"TimeParam": ["yesterday", ""], "DurationParam": ["soon", "-1"], "Matcher": ["nothing", ""], "SeriesMatcher": ["nothing", ""], "Selector": ["f(x)", ""],
                     "Cursor": ["!", "AAAA"]}[name]
         if schema["type"] in ("integer", "number"):
             above = [schema["maximum"] + 1] if schema["maximum"] < 1 << 62 else []

@@ -51,6 +51,9 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
     co_return std::vector<storage::SeriesInfo>{};
   }
+  runtime::Async<std::vector<storage::RangeSeries>> read_samples(Deadline, TenantId, storage::SamplesQuery) override {
+    co_return std::vector<storage::RangeSeries>{};
+  }
   runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery) override {
     co_return std::vector<storage::RangeSeries>{};
   }

@@ -17,6 +17,8 @@ namespace sensus::codec {
 /// These shapes are the schemas of /openapi.json.
 [[nodiscard]] std::string render_labels(const model::Labels& labels);
 [[nodiscard]] Result<model::Labels> parse_labels(std::string_view json);
+/// What can be shown of labels that another hand wrote: values that are no strings as JSON, no labels of what is no object.
+[[nodiscard]] model::Labels salvage_labels(std::string_view json);
 [[nodiscard]] std::string render_episode(const model::Episode& episode);
 [[nodiscard]] std::string render_anomaly(const model::Anomaly& anomaly);
 /// `analysis_data` of the anomaly's row: all that is not a column.

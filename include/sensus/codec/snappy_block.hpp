@@ -14,4 +14,7 @@ namespace sensus::codec {
 /// block. Pure.
 [[nodiscard]] Result<std::string> unpack_snappy(std::string_view packed, std::size_t bytes_max);
 
+/// The other way. Pure.
+[[nodiscard]] std::string pack_snappy(std::string_view bytes);
+
 }  // namespace sensus::codec

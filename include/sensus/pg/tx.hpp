@@ -57,6 +57,10 @@ class Rows {
   /// Sessions run in UTC with ISO dates.
   [[nodiscard]] Timestamp time(std::size_t row, std::size_t column) const;
   [[nodiscard]] std::optional<Timestamp> time_or_null(std::size_t row, std::size_t column) const;
+  /// Arrays of one dimension without NULLs.
+  [[nodiscard]] std::vector<std::int64_t> integers(std::size_t row, std::size_t column) const;
+  [[nodiscard]] std::vector<double> numbers(std::size_t row, std::size_t column) const;
+  [[nodiscard]] std::vector<Timestamp> times(std::size_t row, std::size_t column) const;
 
  private:
   std::shared_ptr<const Impl> impl_;

@@ -4,6 +4,7 @@
 #include "sensus/model/event.hpp"
 #include "sensus/model/labels.hpp"
 #include "sensus/model/sample.hpp"
+#include "sensus/model/selector.hpp"
 #include "sensus/pg/database.hpp"
 
 #include <chrono>
@@ -72,26 +73,54 @@ struct SeriesInfo {
 struct SeriesQuery {
   std::string metric_name;  ///< Empty = any.
   std::vector<model::Matcher> matchers;
+  model::Selector selector;  ///< All of it must match, beside the two above.
   std::size_t limit = 100;
   SeriesId after = 0;       ///< Keyset: ids greater than this.
 };
 
-enum class Aggregation { min, max, avg, last };
+/// How the samples of a step become one point. NaN is no value: a step with nothing else has no point.
+enum class Aggregation {
+  min,
+  max,
+  avg,
+  last,
+  sum,    ///< Infinite where it is beyond a double.
+  count,
+  rate,   ///< A second, as Prometheus' rate() over the step: counter resets handled, two samples needed. Of a group: the sum.
+  p50,    ///< Quantiles between neighbours in proportion.
+  p95,
+  p99,
+};
 
 struct RangeQuery {
   std::string metric_name;
   std::vector<model::Matcher> matchers;
-  Timestamp from;  ///< Inclusive.
-  Timestamp to;    ///< Exclusive.
+  model::Selector selector;  ///< All of it must match, beside the two above. One matcher must refuse the empty value.
+  Timestamp from;            ///< Inclusive.
+  Timestamp to;              ///< Exclusive.
   std::chrono::milliseconds step{60'000};
   Aggregation aggregation = Aggregation::avg;
-  std::size_t series_max = 100;  ///< The first so many by id.
-  std::size_t points_max = 11'000;  ///< A series; more steps than this is invalid_input.
+  /// Labels by whose values series become groups; the samples of a group are taken together. Without it every series stands alone.
+  std::optional<std::vector<std::string>> by;
+  std::size_t series_max = 100;  ///< The first so many by id. With groups, more than this is invalid_input.
+  std::size_t points_max = 11'000;        ///< A series; more steps than this is invalid_input.
+  std::size_t points_total_max = 1'000'000;  ///< Of all groups together; more is invalid_input.
+  std::size_t samples_max = 10'000'000;   ///< Read one by one; more is invalid_input.
 };
 
 struct RangeSeries {
-  SeriesInfo series;
+  SeriesInfo series;                  ///< Of a group: the labels it goes by, and id 0.
   std::vector<model::Sample> points;  ///< One a step that has samples; time = start of the step; steps begin at `from`.
+  std::size_t members = 1;            ///< Series in the group.
+};
+
+/// Every sample of some series.
+struct SamplesQuery {
+  model::Selector selector;  ///< As in RangeQuery.
+  Timestamp from;            ///< Inclusive.
+  Timestamp to;              ///< Exclusive.
+  std::size_t series_max = 10'000;      ///< More is invalid_input.
+  std::size_t samples_max = 5'000'000;  ///< More is invalid_input.
 };
 
 /// Reads of samples. **Threading**: reactor. Duplicate (series, time): the last write wins.
@@ -103,6 +132,8 @@ class SampleStore {
   /// The first series_max series by id, of those that had samples since an hour before `from`; one without samples in the window
   /// comes without points, so that as many series as series_max tell of more.
   [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) = 0;
+  /// Series that have samples in the window, with these as points, ascending.
+  [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> read_samples(Deadline deadline, TenantId tenant, SamplesQuery query) = 0;
   /// Step means of one or more series in [from, to), oldest first: what detectors learn from. Steps begin at multiples of `step`
   /// since 1970.
   struct StepMeans {

@@ -218,6 +218,8 @@ struct FakeSamples final : storage::SampleStore {
   std::optional<Error> error;
   storage::SeriesQuery seen_series;
   storage::RangeQuery seen_range;
+  std::vector<storage::SamplesQuery> seen_reads;
+  std::vector<storage::RangeSeries> read_series;  ///< What read_samples answers.
   std::vector<storage::SeriesInfo> series{make_series(1), make_series(2), make_series(3)};
   std::size_t range_series = 1;
   SeriesId empty_series = 0;  ///< Comes without points.
@@ -233,6 +235,13 @@ struct FakeSamples final : storage::SampleStore {
   }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
     co_return series;
+  }
+  runtime::Async<std::vector<storage::RangeSeries>> read_samples(Deadline, TenantId, storage::SamplesQuery query) override {
+    seen_reads.push_back(query);
+    if (error) {
+      co_return *error;
+    }
+    co_return read_series;
   }
   runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery query) override {
     seen_range = query;

@@ -108,7 +108,7 @@ TEST_F(OpenApi, ExamplesOfParametersAreAccepted) {
         query.emplace_back("metric", "m");
       }
       if (parameter["name"] == "to" || parameter["name"] == "end") {
-        query.emplace_back("from", "0");
+        query.emplace_back("from", "1790000000");
         query.emplace_back("step", "30d");
         if (path != "/api/v1/query_range") {
           query.pop_back();
@@ -136,7 +136,7 @@ TEST_F(OpenApi, ExamplesOfBodiesAreAccepted) {
 TEST_F(OpenApi, IngestRoutesHaveTheirLimitsAndTypes) {
   const http::Router router = world.make();
   for (const http::Route& route : router.routes()) {
-    const bool ingest = route.pattern == "/api/v1/metrics" || route.pattern == "/api/v1/write" || route.pattern == "/v1/metrics" ||
+    const bool ingest = route.pattern == "/api/v1/metrics" || route.pattern == "/api/v1/read" || route.pattern == "/api/v1/write" || route.pattern == "/v1/metrics" ||
                         route.pattern == "/api/v1/import/prometheus" || (route.pattern == "/api/v1/alerts" && route.method == http::Method::post);
     EXPECT_EQ(route.body_limit == world.options.body_limit.bytes, ingest) << route.pattern;
     EXPECT_EQ(!route.content_types.empty(), ingest && route.pattern != "/api/v1/import/prometheus") << route.pattern;

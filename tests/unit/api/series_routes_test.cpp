@@ -16,7 +16,7 @@ TEST_F(ApiTest, SeriesPagesEndWithNull) {
 TEST_F(ApiTest, SeriesFilterIsHandedOn) {
   get("/api/v1/series", {{"metric", "up"}, {"match", "job=\"a\""}});
   EXPECT_EQ(world.samples.seen_series.metric_name, "up");
-  ASSERT_EQ(world.samples.seen_series.matchers.size(), 1U);
+  EXPECT_EQ(world.samples.seen_series.selector, (model::Selector{{"job", model::SeriesMatchOp::equal, "a"}}));
   expect_problem(get("/api/v1/series", {{"match", "job"}}), 400, "match");
 }
 
@@ -35,13 +35,54 @@ TEST_F(ApiTest, RangeDefaultsToTheLastHour) {
 TEST_F(ApiTest, RangeTakesPrometheusNamesAndEveryAggregation) {
   for (const auto& [name, value] : std::vector<std::pair<std::string, storage::Aggregation>>{
            {"min", storage::Aggregation::min}, {"max", storage::Aggregation::max},
-           {"avg", storage::Aggregation::avg}, {"last", storage::Aggregation::last}}) {
+           {"avg", storage::Aggregation::avg}, {"last", storage::Aggregation::last},
+           {"sum", storage::Aggregation::sum}, {"count", storage::Aggregation::count},
+           {"rate", storage::Aggregation::rate}, {"p50", storage::Aggregation::p50},
+           {"p95", storage::Aggregation::p95}, {"p99", storage::Aggregation::p99}}) {
     const json body = get_json("/api/v1/query_range", {{"metric", "m"}, {"start", "1795165200"}, {"end", "1795165500"},
                                                        {"step", "60"}, {"agg", name}});
     EXPECT_EQ(world.samples.seen_range.aggregation, value);
     EXPECT_EQ(body["aggregation"], name);
   }
   EXPECT_EQ(world.samples.seen_range.step, std::chrono::minutes{1});
+}
+
+TEST_F(ApiTest, SelectorsAndMatchersAreJoined) {
+  using enum model::SeriesMatchOp;
+  const model::Selector expected{{"__name__", equal, "up"}, {"job", regex, "a|b"}, {"zone", not_regex, "x.*"}};
+  get_json("/api/v1/query_range", {{"query", "up{job=~\"a|b\"}"}, {"match", "zone!~\"x.*\""}});
+  EXPECT_EQ(world.samples.seen_range.selector, expected);
+  EXPECT_EQ(world.samples.seen_range.metric_name, "");
+  const json named = get_json("/api/v1/query_range", {{"query", "{job=\"a\"}"}, {"metric", "cpu"}});
+  EXPECT_EQ(named["metric_name"], "cpu");
+  EXPECT_EQ(get_json("/api/v1/query_range", {{"query", "up"}})["metric_name"], "up");
+  get_json("/api/v1/series", {{"match[]", "up{job=~\"a|b\"}"}, {"match", "zone!~x.*"}});
+  EXPECT_EQ(world.samples.seen_series.selector, expected);
+  expect_problem(get("/api/v1/query_range", {}), 400, "metric");
+  expect_problem(get("/api/v1/query_range", {{"match", "a=b"}}), 400, "metric");
+  const auto refused = get("/api/v1/query_range", {{"query", "rate(up[5m])"}});
+  expect_problem(refused, 400, "query");
+  EXPECT_NE(refused.body.find("character 5"), std::string::npos) << refused.body;
+}
+
+TEST_F(ApiTest, RangeInGroups) {
+  world.samples.range_series = 3;
+  get_json("/api/v1/query_range", {{"metric", "m"}, {"by", "job, instance"}, {"agg", "rate"}});
+  EXPECT_EQ(world.samples.seen_range.by, (std::vector<std::string>{"job", "instance"}));
+  EXPECT_EQ(world.samples.seen_range.series_max, 10'000U);
+  const json cut = get_json("/api/v1/query_range", {{"metric", "m"}, {"by", "job"}, {"limit", "2"}});
+  EXPECT_EQ(cut["by"], json::parse(R"(["job"])"));
+  EXPECT_EQ(cut["series"].size(), 2U);
+  EXPECT_EQ(cut["truncated"], true);
+  for (const std::string by : {"a,", ",", "a,a", " ", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"}) {
+    expect_problem(get("/api/v1/query_range", {{"metric", "m"}, {"by", by}}), 400, "by");
+  }
+}
+
+TEST_F(ApiTest, RangesHaveALongestTime) {
+  get_json("/api/v1/query_range", {{"metric", "m"}, {"from", "2021-11-20T10:00:00Z"}, {"to", "2026-11-20T10:00:00Z"}, {"step", "1d"}});
+  expect_problem(get("/api/v1/query_range", {{"metric", "m"}, {"from", "2021-11-01T10:00:00Z"}, {"to", "2026-11-20T10:00:00Z"}, {"step", "1d"}}),
+                 400, "from");
 }
 
 TEST_F(ApiTest, RangeTellsThatThereAreMoreSeries) {

@@ -156,6 +156,9 @@ class FakeSampleStore final : public storage::SampleStore {
 
   runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override { co_return unused(); }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override { co_return unused(); }
+  runtime::Async<std::vector<storage::RangeSeries>> read_samples(Deadline, TenantId, storage::SamplesQuery) override {
+    co_return unused();
+  }
   runtime::Async<std::vector<storage::RangeSeries>> query_range(Deadline, TenantId, storage::RangeQuery) override { co_return unused(); }
   runtime::Async<std::vector<StepMeans>> step_means(Deadline, TenantId, std::vector<SeriesId>, Timestamp, Timestamp,
                                                     std::chrono::seconds) override {

@@ -38,5 +38,15 @@ TEST(SampleLayout, TheLastOfEqualTimesWins) {
   EXPECT_EQ(twice.rows.data(), once.rows.data());
 }
 
+TEST(SampleLayout, SamplesOfASeriesStandSideBySideAndAscending) {
+  const SeriesId other = 1 + kBuckets;
+  const auto mixed = encode_samples(kDefaultTenant, {{other, kMidnight, 1}, {1, kMidnight + 2s, 4}, {other, kMidnight + 1s, 2},
+                                                     {1, kMidnight, 3}});
+  const auto sorted = encode_samples(kDefaultTenant, {{1, kMidnight, 3}, {1, kMidnight + 2s, 4}, {other, kMidnight, 1},
+                                                      {other, kMidnight + 1s, 2}});
+  EXPECT_EQ(mixed.rows.rows(), 1U);
+  EXPECT_EQ(mixed.rows.data(), sorted.rows.data()) << "readers take a series' samples out as one slice";
+}
+
 }  // namespace
 }  // namespace sensus::storage
