@@ -1,8 +1,8 @@
 // Posts remote-write 1.0 requests, made beforehand, over several connections, and prints how many
 // samples a second were taken.
-//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS
-// Each series belongs to one connection and its samples are 15 s apart, so every receiver sees them
-// in order. A third each are gauges with two decimals, counters, and nearly constant. Output:
+//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS
+// Each series belongs to one connection and its samples are STEP_MS apart, so every receiver sees
+// them in order. A third each are gauges with two decimals, counters, and nearly constant. Output:
 // RESULT samples_per_s seconds bodies refused
 #include "unit/codec/remote_write_writer.hpp"
 
@@ -35,6 +35,7 @@ struct Plan {
   std::size_t rounds;
   std::int64_t first_ms;
   std::size_t connections;
+  std::int64_t step_ms;
 };
 
 double value_of(std::size_t series, std::size_t round, std::mt19937_64& random) {
@@ -70,7 +71,7 @@ std::vector<std::string> make_requests(const Plan& plan, std::size_t connection)
   std::vector<std::string> out;
   const std::size_t bodies = (plan.series + plan.per_body - 1) / plan.per_body;
   for (std::size_t round = 0; round < plan.rounds; ++round) {
-    const std::int64_t ms = plan.first_ms + static_cast<std::int64_t>(round) * 15'000;
+    const std::int64_t ms = plan.first_ms + static_cast<std::int64_t>(round) * plan.step_ms;
     for (std::size_t body = connection; body < bodies; body += plan.connections) {
       std::vector<std::string> all;
       for (std::size_t i = body * plan.per_body;
@@ -153,8 +154,8 @@ std::size_t post_all(const Plan& plan, const std::vector<std::string>& requests)
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 7) {
-    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS\n",
+  if (count != 8) {
+    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS\n",
                  words[0]);
     return 2;
   }
@@ -162,7 +163,7 @@ int main(int count, char** words) {
     return static_cast<std::size_t>(std::strtoull(words[i], nullptr, 10));
   };
   const Plan plan{static_cast<std::uint16_t>(number(1)), number(2), number(3), number(4),
-                  static_cast<std::int64_t>(number(5)),  number(6)};
+                  static_cast<std::int64_t>(number(5)),  number(6), static_cast<std::int64_t>(number(7))};
   std::latch made(static_cast<std::ptrdiff_t>(plan.connections) + 1);
   std::vector<std::size_t> refused(plan.connections);
   std::vector<std::size_t> bodies(plan.connections);
