@@ -1,6 +1,6 @@
-// Posts remote-write 1.0 requests, made beforehand, over several connections, and prints how many
-// samples a second were taken.
-//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS
+// Posts remote-write 1.0 requests (or JSON arrays), made beforehand, over several connections, and
+// prints how many samples a second were taken.
+//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS [json]
 // Each series belongs to one connection and its samples are STEP_MS apart, so every receiver sees
 // them in order. A third each are gauges with two decimals, counters, and nearly constant. Output:
 // RESULT samples_per_s seconds bodies refused
@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <latch>
 #include <random>
 #include <string>
@@ -36,6 +37,7 @@ struct Plan {
   std::int64_t first_ms;
   std::size_t connections;
   std::int64_t step_ms;
+  bool json;
 };
 
 double value_of(std::size_t series, std::size_t round, std::mt19937_64& random) {
@@ -54,6 +56,34 @@ Pairs labels_of(std::size_t series) {
           {"instance", "10.20." + std::to_string(series / 100) + ".7:9100"},
           {"job", "node-exporter"},
           {"zone", "eu-1-" + std::string(1, static_cast<char>('a' + series % 3))}};
+}
+
+std::string series_json(const Pairs& labels, double value, std::int64_t ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[96];
+  std::string out = "{\"metric_name\":\"" + labels.front().second + "\",\"labels\":{";
+  for (std::size_t i = 1; i < labels.size(); ++i) {
+    out += (i == 1 ? "\"" : ",\"") + labels[i].first + "\":\"" + labels[i].second + "\"";
+  }
+  std::snprintf(text, sizeof text, "},\"metric_value\":%.10g,\"timestamp\":\"", value);
+  out += text;
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  out += text;
+  std::snprintf(text, sizeof text, ".%03dZ\"}", static_cast<int>(ms % 1000));
+  return out + text;
+}
+
+std::string json_request_of(const std::vector<std::string>& all) {
+  std::string body = "[";
+  for (const std::string& one : all) {
+    body += (body.size() == 1 ? "" : ",") + one;
+  }
+  body += "]";
+  return "POST /api/v1/metrics HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+         "Content-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 std::string request_of(const std::string& message) {
@@ -76,9 +106,11 @@ std::vector<std::string> make_requests(const Plan& plan, std::size_t connection)
       std::vector<std::string> all;
       for (std::size_t i = body * plan.per_body;
            i < std::min((body + 1) * plan.per_body, plan.series); ++i) {
-        all.push_back(series_v1(labels_of(i), {sample(value_of(i, round, random), ms)}));
+        const double value = value_of(i, round, random);
+        all.push_back(plan.json ? series_json(labels_of(i), value, ms)
+                                : series_v1(labels_of(i), {sample(value, ms)}));
       }
-      out.push_back(request_of(request_v1(all)));
+      out.push_back(plan.json ? json_request_of(all) : request_of(request_v1(all)));
     }
   }
   return out;
@@ -154,8 +186,8 @@ std::size_t post_all(const Plan& plan, const std::vector<std::string>& requests)
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 8) {
-    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS\n",
+  if (count != 8 && count != 9) {
+    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS [json]\n",
                  words[0]);
     return 2;
   }
@@ -163,7 +195,8 @@ int main(int count, char** words) {
     return static_cast<std::size_t>(std::strtoull(words[i], nullptr, 10));
   };
   const Plan plan{static_cast<std::uint16_t>(number(1)), number(2), number(3), number(4),
-                  static_cast<std::int64_t>(number(5)),  number(6), static_cast<std::int64_t>(number(7))};
+                  static_cast<std::int64_t>(number(5)),  number(6), static_cast<std::int64_t>(number(7)),
+                  count == 9};
   std::latch made(static_cast<std::ptrdiff_t>(plan.connections) + 1);
   std::vector<std::size_t> refused(plan.connections);
   std::vector<std::size_t> bodies(plan.connections);
