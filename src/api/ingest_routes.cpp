@@ -40,8 +40,26 @@ Reply accept_batch(State& state, const http::Request& request, SampleRoute route
 
 Reply answer_refusal(http::Response refusal) { co_return refusal; }
 
+Reply post_large_metrics(State& state, http::Request& request) {
+  std::function<Result<model::SampleBatch>(const std::string&)> parse = [now = state.deps.clock.now(), limits = state.deps.limits](
+                                                                            const std::string& body) {
+    return codec::parse_metrics_json(body, now, limits);
+  };
+  auto parsing = parse_body<model::SampleBatch>(state, request, std::move(parse));
+  auto batch = co_await std::move(parsing);
+  if (!batch) {
+    co_return refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error());
+  }
+  auto accepting = accept_batch(state, request, {state.metrics_rejected, "metrics_refused"}, std::move(*batch));
+  auto answer = co_await std::move(accepting);
+  co_return answer;
+}
+
 // The hot path: parse, accept, answer. No JSON library, one coroutine frame.
-Reply post_metrics(State& state, const http::Request& request) {
+Reply post_metrics(State& state, http::Request& request) {
+  if (request.body.size() >= kParseAside) {
+    return post_large_metrics(state, request);
+  }
   auto batch = codec::parse_metrics_json(request.body, state.deps.clock.now(), state.deps.limits);
   if (!batch) {
     return answer_refusal(refuse_body(state, request, state.metrics_rejected, "metrics_refused", batch.error()));
@@ -49,15 +67,22 @@ Reply post_metrics(State& state, const http::Request& request) {
   return accept_batch(state, request, {state.metrics_rejected, "metrics_refused"}, std::move(*batch));
 }
 
-Reply post_exposition_text(State& state, const http::Request& request) {
+Reply post_exposition_text(State& state, http::Request& request) {
   const auto format = codec::exposition_format(request.headers.get("Content-Type"), request.body);
-  auto page = codec::parse_exposition(request.body, format, state.deps.clock.now(), state.deps.limits);
+  std::function<Result<codec::Exposition>(const std::string&)> parse = [format, now = state.deps.clock.now(), limits = state.deps.limits](
+                                                                           const std::string& body) {
+    return codec::parse_exposition(body, format, now, limits);
+  };
+  auto parsing = parse_body<codec::Exposition>(state, request, std::move(parse));
+  auto page = co_await std::move(parsing);
   if (!page) {
-    return answer_refusal(refuse_body(state, request, state.import_rejected, "import_refused", page.error()));
+    co_return refuse_body(state, request, state.import_rejected, "import_refused", page.error());
   }
   note_metadata(state, page->metadata, page->refused_metadata);
   state.import_exemplars.inc(static_cast<double>(page->exemplars));
-  return accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(page->samples));
+  auto accepting = accept_batch(state, request, {state.import_rejected, "import_refused"}, std::move(page->samples));
+  auto answer = co_await std::move(accepting);
+  co_return answer;
 }
 
 std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, std::size_t quarantined) {
@@ -80,8 +105,13 @@ std::string render_outcomes(const std::vector<storage::AlertOutcome>& outcomes, 
   return body;
 }
 
-Reply post_alerts(State& state, const http::Request& request) {
-  auto batch = codec::parse_alerts_json(request.body, state.deps.clock.now(), state.deps.limits);
+Reply post_alerts(State& state, http::Request& request) {
+  std::function<Result<model::AlertBatch>(const std::string&)> parse = [now = state.deps.clock.now(), limits = state.deps.limits](
+                                                                           const std::string& body) {
+    return codec::parse_alerts_json(body, now, limits);
+  };
+  auto parsing = parse_body<model::AlertBatch>(state, request, std::move(parse));
+  auto batch = co_await std::move(parsing);
   if (!batch) {
     co_return refuse_body(state, request, state.alerts_rejected, "alerts_refused", batch.error());
   }
@@ -99,8 +129,15 @@ Reply post_alerts(State& state, const http::Request& request) {
 
 }  // namespace
 
+bool is_ours(const Error& error) {
+  return error.code == Errc::overloaded || error.code == Errc::timeout || error.code == Errc::cancelled || error.code == Errc::internal;
+}
+
 http::Response refuse_body(const State& state, const http::Request& request, const telemetry::Counter& counter,
                            std::string_view what, const Error& error) {
+  if (is_ours(error)) {
+    return http::to_response(error);
+  }
   counter.inc();
   state.deps.log.throttled(telemetry::LogLevel::warning, what,
                            "a body was refused and will not be sent again: correct the sender",

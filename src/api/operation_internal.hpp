@@ -5,6 +5,8 @@
 
 #include "sensus/api/router.hpp"
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +38,7 @@ struct State {
 
 using Reply = boost::asio::awaitable<http::Response>;
 /// A named coroutine; both referents outlive it (the router's state, the session's request).
-using OperationHandler = Reply (*)(State& state, const http::Request& request);
+using OperationHandler = std::function<Reply(State& state, http::Request& request)>;
 
 struct ResponseDoc {
   int status = 200;
@@ -101,6 +103,28 @@ inline constexpr std::string_view kProtobuf = "application/x-protobuf";
 [[nodiscard]] Error series_limit_error(std::size_t sent, std::size_t stored);
 /// Hands on what a body says about its metrics; `refused` entries were damaged.
 void note_metadata(const State& state, const model::MetadataBatch& batch, std::size_t refused);
+
+/// From here on reading a body would hold the reactor for milliseconds: it is done on the parse pool.
+inline constexpr std::size_t kParseAside = 1024 * 1024;
+/// True for errors of the parse pool, which are no fault of the body: 503, and not counted as a refused body.
+[[nodiscard]] bool is_ours(const Error& error);
+
+/// Reads the body with `parse`, which may run on another thread and so keeps what it needs by value. **Post**: a large body was moved
+/// out of the request.
+template <class T>
+runtime::Async<T> parse_body(State& state, http::Request& request, std::function<Result<T>(const std::string&)> parse,
+                             std::size_t aside_min = kParseAside) {
+  if (state.deps.parse_pool == nullptr || request.body.size() < aside_min) {
+    co_return parse(request.body);
+  }
+  auto body = std::make_shared<const std::string>(std::move(request.body));
+  std::function<Result<T>(runtime::JobContext&)> job = [body = std::move(body), parse = std::move(parse)](runtime::JobContext&) {
+    return parse(*body);
+  };
+  auto parsing = state.deps.parse_pool->submit<T>(request.deadline, std::move(job));
+  Result<T> parsed = co_await std::move(parsing);
+  co_return parsed;
+}
 
 /// JSON that must not be cached.
 [[nodiscard]] http::Response reply_json(int status, std::string body);

@@ -78,11 +78,21 @@ void add_deltas(OtlpState& state, codec::OtlpMetrics& parsed) {
   state.delta_series.set(static_cast<double>(state.deltas.size()));
 }
 
-Reply post_otlp_metrics(State& state, const http::Request& request) {
+Reply post_otlp_metrics(State& state, http::Request& request) {
   const OtlpFormat format = format_of(request);
   const std::size_t bytes_max = state.options.body_limit.bytes * kUnfoldMax;
-  auto parsed = codec::parse_otlp_metrics(request.body, format, state.deps.clock.now(),
-                                          state.deps.limits, bytes_max);
+  if (request.headers.get("Content-Type").empty()) {
+    // The answer is of the same type, also when the body is gone by then.
+    request.headers.set("Content-Type",
+                        std::string(format == OtlpFormat::json ? kJson : kProtobuf));
+  }
+  std::function<Result<codec::OtlpMetrics>(const std::string&)> parse =
+      [format, bytes_max, now = state.deps.clock.now(),
+       limits = state.deps.limits](const std::string& body) {
+        return codec::parse_otlp_metrics(body, format, now, limits, bytes_max);
+      };
+  auto parsing = parse_body<codec::OtlpMetrics>(state, request, std::move(parse));
+  auto parsed = co_await std::move(parsing);
   if (!parsed) {
     co_return otlp_refusal(request, refuse_body(state, request, state.otlp.bodies_rejected,
                                                 "otlp_refused", parsed.error()));

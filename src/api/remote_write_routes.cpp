@@ -26,23 +26,32 @@ http::Response refuse(const State& state, const http::Request& request, const Er
                      written);
 }
 
-Result<codec::RemoteWrite> parse_write(const State& state, const http::Request& request) {
+/// Packed bodies unfold to several times their size.
+constexpr std::size_t kPackedAside = kParseAside / 4;
+
+runtime::Async<codec::RemoteWrite> parse_write(State& state, http::Request& request) {
   const std::string encoding = request.headers.get_joined("Content-Encoding");
   if (encoding == "identity") {
-    return make_error(Errc::unsupported,
+    co_return make_error(Errc::unsupported,
                       "send the body as a snappy block: Content-Encoding: snappy");
   }
   const auto version = codec::remote_write_version(request.headers.get("Content-Type"));
   if (!version) {
-    return make_error(
+    co_return make_error(
         Errc::unsupported,
         "send application/x-protobuf, with proto=prometheus.WriteRequest (or without proto) or "
         "proto=io.prometheus.write.v2.Request");
   }
   const std::size_t bytes_max = state.options.body_limit.bytes;
-  SENSUS_TRY(const std::string message, codec::unpack_snappy(request.body, bytes_max));
-  return codec::parse_remote_write(message, *version, state.deps.clock.now(), state.deps.limits,
-                                   bytes_max);
+  std::function<Result<codec::RemoteWrite>(const std::string&)> parse =
+      [version = *version, bytes_max, now = state.deps.clock.now(),
+       limits = state.deps.limits](const std::string& body) -> Result<codec::RemoteWrite> {
+    SENSUS_TRY(const std::string message, codec::unpack_snappy(body, bytes_max));
+    return codec::parse_remote_write(message, version, now, limits, bytes_max);
+  };
+  auto parsing = parse_body<codec::RemoteWrite>(state, request, std::move(parse), kPackedAside);
+  auto parsed = co_await std::move(parsing);
+  co_return parsed;
 }
 
 void count(const RemoteWriteCounters& counters, const codec::RemoteWrite& write) {
@@ -65,8 +74,9 @@ Error summary_of(const codec::RemoteWrite& write, std::size_t written) {
   return error;
 }
 
-Reply post_write(State& state, const http::Request& request) {
-  auto parsed = parse_write(state, request);
+Reply post_write(State& state, http::Request& request) {
+  auto parsing = parse_write(state, request);
+  auto parsed = co_await std::move(parsing);
   if (!parsed) {
     co_return refuse(state, request, parsed.error(), 0);
   }

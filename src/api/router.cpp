@@ -47,7 +47,7 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
   route.method = operation.method;
   route.pattern = std::string(operation.pattern);
   const OperationHandler handler = operation.handler;
-  route.handler = [state, handler](const http::Request& request) { return handler(*state, request); };
+  route.handler = [state, handler](http::Request& request) { return handler(*state, request); };
   route.produces = produces_of(operation);
   route.deadline = operation.tag == "series" ? state->options.query_timeout : state->options.request_timeout;
   route.probe = operation.probe;

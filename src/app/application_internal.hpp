@@ -109,6 +109,7 @@ class Application {
 
   std::unique_ptr<EmbeddedServices> embedded_;
   std::unique_ptr<runtime::BlockingPool> cpu_pool_;
+  std::unique_ptr<runtime::BlockingPool> parse_pool_;
   std::unique_ptr<runtime::BlockingPool> llm_pool_;
   std::unique_ptr<pg::Database> database_;
   std::unique_ptr<storage::AlertStore> alerts_;

@@ -43,6 +43,7 @@ void EndpointMetrics::count(Method method, int status) {
 
 HttpMetrics::HttpMetrics(telemetry::Metrics& metrics, const Router& router)
     : connections(metrics.gauge("sensus_http_connections", "HTTP connections open now.")),
+      body_bytes(metrics.gauge("sensus_http_body_bytes", "Memory of request bodies that arrive or wait for their answer.")),
       rejected_connections_max(metrics.counter("sensus_http_connections_rejected_total",
                                                "Connections closed before a request was read, by reason.",
                                                {{"reason", "connections_max"}})),
@@ -58,7 +59,7 @@ HttpMetrics::HttpMetrics(telemetry::Metrics& metrics, const Router& router)
     }
     by_route_.push_back(endpoint.get());
   }
-  for (const char* reason : {"malformed", "framing", "host", "target", "head_too_large", "body_too_large", "content_encoding"}) {
+  for (const char* reason : {"malformed", "framing", "host", "target", "head_too_large", "body_too_large", "body_memory", "content_encoding"}) {
     refused_.emplace(reason, metrics.counter("sensus_http_requests_refused_total",
                                              "Requests refused by the parser or the framing guard, by reason.",
                                              {{"reason", reason}}));

@@ -43,6 +43,7 @@ class HttpMetrics {
   void timed_out(std::string_view phase);
 
   telemetry::Gauge connections;
+  telemetry::Gauge body_bytes;
   telemetry::Counter rejected_connections_max;
   telemetry::Counter rejected_accept_error;
 

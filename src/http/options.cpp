@@ -8,6 +8,9 @@ void describe(config::Section& section, Options& options) {
                   "Addresses to listen on, host:port. Port 0 takes any free one; [::1]:8080 is IPv6.");
   section.integer("connections_max", options.connections_max, 1, 1'000'000,
                   "Connections open at once. One more is answered 503 and closed.");
+  section.size("body_memory", options.body_memory, 1_MiB, 65536_MiB,
+               "Memory for request bodies over all connections. A request whose body does not fit beside the others is answered 503 "
+               "before it is read; a single larger one is taken when there is no other.");
   section.size("header_limit", options.header_limit, 1_KiB, 1_MiB,
                "Size of a request's head (request line and header fields). Beyond it: 431.");
   section.integer("header_count_max", options.header_count_max, 8, 10'000,

@@ -38,6 +38,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   HttpMetrics metrics;
   IdGenerator ids;
   bool draining = false;
+  std::size_t body_bytes = 0;  ///< Claimed by bodies of all sessions.
   std::list<Session*> sessions;
   std::atomic<std::size_t> open{0};
   /// Cancelled when the last session leaves: wakes `Server::stop`.

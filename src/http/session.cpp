@@ -54,7 +54,10 @@ Session::Session(std::shared_ptr<ServerCore> core, Socket socket)
   core_->enter(*this);
 }
 
-Session::~Session() { core_->leave(*this); }
+Session::~Session() {
+  release_body();
+  core_->leave(*this);
+}
 
 void Session::start(std::shared_ptr<ServerCore> core, Socket socket) {
   auto self = std::make_shared<Session>(std::move(core), std::move(socket));
@@ -108,6 +111,7 @@ runtime::Task Session::serve() {
 
 void Session::begin_request() {
   give_back(request_.body);
+  release_body();
   parser_.reset(request_, target_);
   in_.mark();
   stage_ = Stage::head;
@@ -164,6 +168,9 @@ Session::Next Session::after_head() {
   if (facts.chunked) {
     parser_.set_body_limit(route_->body_limit);
   }
+  if (!has_room_for(static_cast<std::size_t>(facts.content_length.value_or(0)))) {
+    return refuse_no_room();
+  }
   stage_ = Stage::body;
   body_started_ = now_;
   if (admission.expects_continue && in_.empty()) {
@@ -175,6 +182,9 @@ Session::Next Session::after_head() {
 Session::Next Session::step_body() {
   const RequestParser::Fed fed = parser_.feed_body(in_.view());
   in_.consume(fed.consumed);
+  if (!claim_body(request_.body)) {
+    return refuse_no_room();
+  }
   switch (fed.state) {
     case RequestParser::State::need_more: return Next::read;
     case RequestParser::State::done: return Next::handle;
@@ -183,6 +193,49 @@ Session::Next Session::step_body() {
       return refuse(body_too_large(*route_), "body_too_large");
     default: return refuse_malformed("malformed", fed.fault);
   }
+}
+
+bool Session::has_room_for(std::size_t bytes) const {
+  const std::size_t others = core_->body_bytes - body_claim_;
+  return others == 0 || others + bytes <= core_->options.body_memory.bytes;
+}
+
+/// What arrived counts, not what was announced: a slow client must not keep others out with a number.
+bool Session::claim_body(const std::string& body) {
+  const std::size_t bytes = body_claim_base_ + (body.size() > kKeptCapacity ? body.capacity() : body.size());
+  if (bytes <= body_claim_) {
+    return true;
+  }
+  if (!has_room_for(bytes)) {
+    return false;
+  }
+  core_->body_bytes += bytes - body_claim_;
+  body_claim_ = bytes;
+  core_->metrics.body_bytes.set(static_cast<double>(core_->body_bytes));
+  return true;
+}
+
+void Session::release_body() {
+  if (body_claim_ > 0) {
+    core_->body_bytes -= std::exchange(body_claim_, 0);
+    body_claim_base_ = 0;
+    core_->metrics.body_bytes.set(static_cast<double>(core_->body_bytes));
+  }
+}
+
+Response Session::no_room() const {
+  core_->log.throttled(telemetry::LogLevel::warning, "http_bodies_full",
+                       "there is no room for another request's body: senders get 503 and retry; if it lasts, PostgreSQL is too slow "
+                       "for what comes (or raise server.body_memory)",
+                       {{"body_bytes", core_->body_bytes}});
+  Response response = to_response(make_error(Errc::overloaded, "too many bodies are on their way: send again"));
+  add_refusal_headers(*route_, response);
+  return response;
+}
+
+Session::Next Session::refuse_no_room() {
+  body_unread_ = true;
+  return refuse(no_room(), "body_memory");
 }
 
 Session::Next Session::refuse(Response response, std::string_view reason) {

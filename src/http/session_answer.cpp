@@ -123,11 +123,19 @@ runtime::Task Session::unpack(std::optional<Response>& refusal) {
   std::string body;
   GzipDecoder decoder(request_.body, route_->body_limit);
   State state = State::more;
-  for (std::size_t pieces = 1; state == State::more; ++pieces) {
+  body_claim_base_ = body_claim_;
+  bool room = true;
+  for (std::size_t pieces = 1; room && state == State::more; ++pieces) {
     state = decoder.step(body);
+    room = claim_body(body);
     if (pieces % kUnpackedPieces == 0) {
       co_await asio::post(core_->executor, asio::deferred);
     }
+  }
+  if (!room) {
+    core_->metrics.refused("body_memory");
+    refusal = no_room();
+    co_return;
   }
   if (state == State::done) {
     request_.body = std::move(body);

@@ -63,8 +63,14 @@ class Session : public std::enable_shared_from_this<Session> {
   Next refuse(Response response, std::string_view reason);
   Next refuse_malformed(std::string_view reason, std::string_view detail);
   Next refuse_head_too_large();
+  Next refuse_no_room();
+  [[nodiscard]] Response no_room() const;
   void begin_request();
   void take_ids();
+  /// Counts the memory of this request's body; false when it does not fit beside the other bodies.
+  [[nodiscard]] bool claim_body(const std::string& body);
+  [[nodiscard]] bool has_room_for(std::size_t bytes) const;
+  void release_body();
 
   // session_io.cpp: the socket.
   runtime::Task fill();
@@ -121,6 +127,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool first_request_ = true;
   bool head_begun_ = false;           ///< A byte of this request has come.
   bool closing_ = false;              ///< Close after what is in out_ was sent.
+  std::size_t body_claim_ = 0;       ///< Of ServerCore::body_bytes.
+  std::size_t body_claim_base_ = 0;  ///< While a body is unpacked: of the packed one.
   bool body_unread_ = false;          ///< The client may still be sending: linger, or its RST eats the answer.
   bool expired_ = false;              ///< The sweep aborted what was waited for.
   bool cancelled_ = false;            ///< cancel_ was emitted; the coroutine's state must be reset.

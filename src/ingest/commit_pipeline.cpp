@@ -51,6 +51,7 @@ CommitPipeline::CommitPipeline(Deps deps, const Options& options)
 
 runtime::Async<std::size_t> CommitPipeline::commit(Deadline deadline, TenantId tenant, model::SampleBatch batch) {
   // `this` outlives the wait: the caller holds a shared_ptr to it.
+  writer_.poll();
   if (auto refused = admit(batch); !refused) {
     co_return std::move(refused).error();
   }

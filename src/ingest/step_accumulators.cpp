@@ -2,8 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sensus::ingest {
+namespace {
+
+constexpr std::uint32_t kNever = std::numeric_limits<std::uint32_t>::max();
+
+/// The second at or after that time; what lies outside counts as the first or last one.
+std::uint32_t seconds_of(Timestamp time) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).time_since_epoch().count();
+  return static_cast<std::uint32_t>(std::clamp<decltype(seconds)>(seconds, 0, kNever - 1));
+}
+
+}  // namespace
 
 StepAccumulators::StepAccumulators(std::chrono::seconds step, std::chrono::milliseconds grace, std::size_t closed_max)
     : step_(step), grace_(grace), closed_max_(closed_max) {}
@@ -27,49 +39,50 @@ void StepAccumulators::add(TenantId tenant, SeriesId series, Timestamp time, dou
     push_closed({tenant, {series, time, value}});
     return;
   }
-  const Timestamp start = step_start(time);
-  const auto [at, fresh] = states_.try_emplace(series);
-  State& state = at->second;
-  state.tenant = tenant;
+  const auto [at, fresh] = states_.find_or_place(series);
+  State& state = *at;
   if (fresh) {
-    state.visit_at = Timestamp::max();
-    open(state, series, start, value, now);
+    state.series = series;
+    state.tenant = tenant;
+    state.visit_s = kNever;
+    open(state, step_start(time), value, now);
     return;
   }
   if (state.start > now + kFutureMax) {
     // The clock was wrong when that came. Without this the series would be late until then.
-    open(state, series, start, value, now);
+    open(state, step_start(time), value, now);
     return;
   }
-  if (start < state.start || (start == state.start && state.count == 0)) {
-    ++late_;
-    return;
-  }
-  if (start == state.start) {
+  // Without a division for nearly all samples: they are of the step that is open.
+  if (state.count != 0 && time >= state.start && time < state.start + step_) {
     ++state.count;
     // Each term is divided on its own: the sum of two large values would be infinite.
     state.mean += value / state.count - state.mean / state.count;
     state.last_arrival = now;
     return;
   }
-  if (state.count != 0) {
-    close(state, series);
+  if (time < state.start + step_) {
+    ++late_;
+    return;
   }
-  open(state, series, start, value, now);
+  if (state.count != 0) {
+    close(state);
+  }
+  open(state, step_start(time), value, now);
 }
 
-void StepAccumulators::open(State& state, SeriesId series, Timestamp start, double value, Timestamp now) {
+void StepAccumulators::open(State& state, Timestamp start, double value, Timestamp now) {
   state.start = start;
   state.mean = value;
   state.count = 1;
   state.last_arrival = now;
-  if (due(state) < state.visit_at) {
-    schedule(state, series, due(state));
+  if (seconds_of(due(state)) < state.visit_s) {
+    schedule(state, due(state));
   }
 }
 
-void StepAccumulators::close(State& state, SeriesId series) {
-  push_closed({state.tenant, {series, state.start, state.mean}});
+void StepAccumulators::close(State& state) {
+  push_closed({state.tenant, {state.series, state.start, state.mean}});
   state.count = 0;
 }
 
@@ -88,15 +101,15 @@ Timestamp StepAccumulators::due(const State& state) const {
   return std::max(state.start + step_, state.last_arrival) + grace_;
 }
 
-void StepAccumulators::schedule(State& state, SeriesId series, Timestamp at) {
-  state.visit_at = std::chrono::ceil<std::chrono::seconds>(at);
-  agenda_[state.visit_at].push_back(series);
+void StepAccumulators::schedule(State& state, Timestamp at) {
+  state.visit_s = seconds_of(at);
+  agenda_[state.visit_s].push_back(state.series);
 }
 
 bool StepAccumulators::close_due(Timestamp now, std::size_t visits_max) {
   std::size_t visits = 0;
-  while (!agenda_.empty() && agenda_.begin()->first <= now) {
-    const Timestamp entry = agenda_.begin()->first;
+  while (!agenda_.empty() && Timestamp(std::chrono::seconds{agenda_.begin()->first}) <= now) {
+    const std::uint32_t entry = agenda_.begin()->first;
     // A visit may add to the agenda, but never at or before `now` for this series again.
     std::vector<SeriesId>& due_series = agenda_.begin()->second;
     while (!due_series.empty()) {
@@ -109,26 +122,26 @@ bool StepAccumulators::close_due(Timestamp now, std::size_t visits_max) {
     }
     agenda_.erase(agenda_.begin());
   }
+  states_.shrink();
   return false;
 }
 
-void StepAccumulators::visit(SeriesId series, Timestamp entry, Timestamp now) {
-  const auto at = states_.find(series);
-  if (at == states_.end() || at->second.visit_at != entry) {
+void StepAccumulators::visit(SeriesId series, std::uint32_t entry, Timestamp now) {
+  State* state = states_.find(series);
+  if (state == nullptr || state->visit_s != entry) {
     return;
   }
-  State& state = at->second;
-  if (due(state) > now) {
-    schedule(state, series, due(state));
+  if (due(*state) > now) {
+    schedule(*state, due(*state));
     return;
   }
-  if (state.count == 0) {
-    states_.erase(at);
+  if (state->count == 0) {
+    states_.erase(state);
     return;
   }
-  close(state, series);
+  close(*state);
   // Strictly later than `now`, or a clock that jumped ahead would make this loop.
-  schedule(state, series, std::max(due(state), now + step_));
+  schedule(*state, std::max(due(*state), now + step_));
 }
 
 std::optional<TenantId> StepAccumulators::next_tenant() const {

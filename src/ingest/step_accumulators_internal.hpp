@@ -1,5 +1,7 @@
 #pragma once
 
+#include "flat_table_internal.hpp"
+
 #include "sensus/codec/model_json.hpp"
 #include "sensus/core/ids.hpp"
 #include "sensus/core/time.hpp"
@@ -9,7 +11,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace sensus::ingest {
@@ -46,31 +47,41 @@ class StepAccumulators {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
+  /// 40 bytes a series.
   struct State {
     Timestamp start;         ///< Of the open step, or of the last closed one.
     Timestamp last_arrival;
-    Timestamp visit_at;      ///< Where the agenda holds this series; other entries of it are stale.
     double mean = 0;
-    std::uint32_t count = 0;  ///< 0 = closed.
+    SeriesId series = 0;
+    std::uint32_t count = 0;    ///< 0 = closed.
+    std::uint32_t visit_s = 0;  ///< Seconds since 1970 where the agenda holds this series; other entries of it are stale.
     TenantId tenant = kDefaultTenant;
+
+    [[nodiscard]] SeriesId key() const { return series; }
+    [[nodiscard]] bool empty() const { return series == 0; }
+    /// Ids are consecutive numbers; multiplied, they spread in whatever order and with whatever gaps they come.
+    [[nodiscard]] static std::size_t hash_of(SeriesId id) {
+      const std::uint64_t mixed = static_cast<std::uint64_t>(id) * 0x9E3779B97F4A7C15ULL;
+      return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+    }
   };
   struct ClosedPoint {
     TenantId tenant;
     codec::StepPoint point;
   };
 
-  void open(State& state, SeriesId series, Timestamp start, double value, Timestamp now);
-  void close(State& state, SeriesId series);
+  void open(State& state, Timestamp start, double value, Timestamp now);
+  void close(State& state);
   void push_closed(const ClosedPoint& point);
-  void visit(SeriesId series, Timestamp entry, Timestamp now);
-  void schedule(State& state, SeriesId series, Timestamp at);
+  void visit(SeriesId series, std::uint32_t entry, Timestamp now);
+  void schedule(State& state, Timestamp at);
   [[nodiscard]] Timestamp due(const State& state) const;
 
   std::chrono::seconds step_;
   std::chrono::milliseconds grace_;
   std::size_t closed_max_;
-  std::unordered_map<SeriesId, State> states_;
-  std::map<Timestamp, std::vector<SeriesId>> agenda_;  ///< Keys are whole seconds, so there are few.
+  FlatTable<State> states_;
+  std::map<std::uint32_t, std::vector<SeriesId>> agenda_;  ///< By whole seconds, so there are few.
   std::deque<ClosedPoint> closed_;
   std::uint64_t late_ = 0;
   std::uint64_t dropped_ = 0;

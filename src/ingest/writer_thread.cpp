@@ -73,7 +73,30 @@ void WriterThread::execute(Order order) {
   const auto begin = std::chrono::steady_clock::now();
   job.result = writer_->write_blocking(job.deadline, job.flush);
   job.took = std::chrono::steady_clock::now() - begin;
-  asio::post(order.reply_to, [job = std::move(order.job), done = std::move(order.done)]() mutable { done(std::move(job)); });
+  const runtime::Executor reply_to = order.reply_to;
+  ended_->put(std::move(order));
+  asio::post(reply_to, [ended = ended_] { ended->deliver(); });
+}
+
+void WriterThread::Ended::put(Order order) {
+  const std::lock_guard lock(mutex_);
+  order_.emplace(std::move(order));
+  full_.store(true, std::memory_order_release);
+}
+
+void WriterThread::Ended::deliver() {
+  if (!full_.load(std::memory_order_acquire)) {
+    return;
+  }
+  std::optional<Order> order;
+  {
+    const std::lock_guard lock(mutex_);
+    order.swap(order_);
+    full_.store(false, std::memory_order_relaxed);
+  }
+  if (order) {
+    order->done(std::move(order->job));
+  }
 }
 
 }  // namespace sensus::ingest

@@ -4,10 +4,12 @@
 #include "sensus/runtime/async.hpp"
 #include "sensus/storage/samples.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -36,8 +38,10 @@ class WriterThread {
   WriterThread(const WriterThread&) = delete;
   WriterThread& operator=(const WriterThread&) = delete;
 
-  /// **Pre**: no job is running. `done` runs on the reactor.
+  /// **Pre**: no job is running. `done` runs on the reactor, once, as an event of its own or in `poll`.
   void start(std::unique_ptr<FlushJob> job, Done done);
+  /// Runs `done` of a job that has ended now: its event may stand behind many others, and the writer would be idle meanwhile.
+  void poll() { ended_->deliver(); }
   /// Makes a running write fail.
   void cancel() { writer_->cancel(); }
   /// Waits for a running job. Idempotent; `start` may not follow.
@@ -50,6 +54,17 @@ class WriterThread {
     Done done;
     runtime::Executor reply_to;  ///< Tracks work: while a write runs the reactor is not idle.
   };
+  /// Where the writer leaves a job that has ended. Shared with the event that tells of it.
+  struct Ended {
+    void put(Order order);
+    /// Reactor. Costs one load when there is nothing.
+    void deliver();
+
+   private:
+    std::atomic<bool> full_ = false;
+    std::mutex mutex_;
+    std::optional<Order> order_;
+  };
   void execute(Order order);
 
   runtime::Executor reactor_;
@@ -57,6 +72,7 @@ class WriterThread {
   std::mutex mutex_;
   std::condition_variable wake_;
   Order order_;            ///< Under mutex_, as stopping_.
+  std::shared_ptr<Ended> ended_ = std::make_shared<Ended>();
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <condition_variable>
 #include <deque>
@@ -130,7 +131,13 @@ struct BlockingPool::Impl : std::enable_shared_from_this<BlockingPool::Impl> {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (std::size_t i = 0; i < options.threads; ++i) {
-      threads.emplace_back([this, i] { work(i); });
+      threads.emplace_back([this, i] {
+        if (options.nice > 0) {
+          // Of this thread alone on Linux. It cannot fail upwards, and a pool that is not nice works all the same.
+          (void)::setpriority(PRIO_PROCESS, 0, options.nice);
+        }
+        work(i);
+      });
       pthread_setname_np(threads.back().native_handle(), (options.name + "-" + std::to_string(i)).substr(0, 15).c_str());
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

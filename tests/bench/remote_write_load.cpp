@@ -1,8 +1,8 @@
-// Posts remote-write 1.0 requests, made beforehand, over several connections, and prints how many
-// samples a second were taken.
-//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS
-// Each series belongs to one connection and its samples are 15 s apart, so every receiver sees them
-// in order. A third each are gauges with two decimals, counters, and nearly constant. Output:
+// Posts remote-write 1.0 requests (or JSON arrays), made beforehand, over several connections, and
+// prints how many samples a second were taken.
+//   remote_write_load PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS [json]
+// Each series belongs to one connection and its samples are STEP_MS apart, so every receiver sees
+// them in order. A third each are gauges with two decimals, counters, and nearly constant. Output:
 // RESULT samples_per_s seconds bodies refused
 #include "unit/codec/remote_write_writer.hpp"
 
@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <latch>
 #include <random>
 #include <string>
@@ -35,6 +36,8 @@ struct Plan {
   std::size_t rounds;
   std::int64_t first_ms;
   std::size_t connections;
+  std::int64_t step_ms;
+  bool json;
 };
 
 double value_of(std::size_t series, std::size_t round, std::mt19937_64& random) {
@@ -55,6 +58,34 @@ Pairs labels_of(std::size_t series) {
           {"zone", "eu-1-" + std::string(1, static_cast<char>('a' + series % 3))}};
 }
 
+std::string series_json(const Pairs& labels, double value, std::int64_t ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[96];
+  std::string out = "{\"metric_name\":\"" + labels.front().second + "\",\"labels\":{";
+  for (std::size_t i = 1; i < labels.size(); ++i) {
+    out += (i == 1 ? "\"" : ",\"") + labels[i].first + "\":\"" + labels[i].second + "\"";
+  }
+  std::snprintf(text, sizeof text, "},\"metric_value\":%.10g,\"timestamp\":\"", value);
+  out += text;
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  out += text;
+  std::snprintf(text, sizeof text, ".%03dZ\"}", static_cast<int>(ms % 1000));
+  return out + text;
+}
+
+std::string json_request_of(const std::vector<std::string>& all) {
+  std::string body = "[";
+  for (const std::string& one : all) {
+    body += (body.size() == 1 ? "" : ",") + one;
+  }
+  body += "]";
+  return "POST /api/v1/metrics HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+         "Content-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
 std::string request_of(const std::string& message) {
   std::string packed;
   snappy::Compress(message.data(), message.size(), &packed);
@@ -70,14 +101,16 @@ std::vector<std::string> make_requests(const Plan& plan, std::size_t connection)
   std::vector<std::string> out;
   const std::size_t bodies = (plan.series + plan.per_body - 1) / plan.per_body;
   for (std::size_t round = 0; round < plan.rounds; ++round) {
-    const std::int64_t ms = plan.first_ms + static_cast<std::int64_t>(round) * 15'000;
+    const std::int64_t ms = plan.first_ms + static_cast<std::int64_t>(round) * plan.step_ms;
     for (std::size_t body = connection; body < bodies; body += plan.connections) {
       std::vector<std::string> all;
       for (std::size_t i = body * plan.per_body;
            i < std::min((body + 1) * plan.per_body, plan.series); ++i) {
-        all.push_back(series_v1(labels_of(i), {sample(value_of(i, round, random), ms)}));
+        const double value = value_of(i, round, random);
+        all.push_back(plan.json ? series_json(labels_of(i), value, ms)
+                                : series_v1(labels_of(i), {sample(value, ms)}));
       }
-      out.push_back(request_of(request_v1(all)));
+      out.push_back(plan.json ? json_request_of(all) : request_of(request_v1(all)));
     }
   }
   return out;
@@ -153,8 +186,8 @@ std::size_t post_all(const Plan& plan, const std::vector<std::string>& requests)
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 7) {
-    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS\n",
+  if (count != 8 && count != 9) {
+    std::fprintf(stderr, "usage: %s PORT SERIES SAMPLES_PER_BODY ROUNDS FIRST_MS CONNECTIONS STEP_MS [json]\n",
                  words[0]);
     return 2;
   }
@@ -162,7 +195,8 @@ int main(int count, char** words) {
     return static_cast<std::size_t>(std::strtoull(words[i], nullptr, 10));
   };
   const Plan plan{static_cast<std::uint16_t>(number(1)), number(2), number(3), number(4),
-                  static_cast<std::int64_t>(number(5)),  number(6)};
+                  static_cast<std::int64_t>(number(5)),  number(6), static_cast<std::int64_t>(number(7)),
+                  count == 9};
   std::latch made(static_cast<std::ptrdiff_t>(plan.connections) + 1);
   std::vector<std::size_t> refused(plan.connections);
   std::vector<std::size_t> bodies(plan.connections);

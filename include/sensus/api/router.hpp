@@ -9,6 +9,7 @@
 #include "sensus/model/metadata.hpp"
 #include "sensus/model/sample.hpp"
 #include "sensus/runtime/async.hpp"
+#include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/metadata.hpp"
@@ -70,6 +71,7 @@ struct Deps {
   model::InputLimits limits;
   std::string environment;                ///< Shown by /healthz/ready.
   std::string version;
+  runtime::BlockingPool* parse_pool = nullptr;  ///< Reads large bodies; without it the reactor does.
   std::function<bool()> started;          ///< /healthz/startup
   std::function<bool()> draining;         ///< After SIGTERM: not ready.
   std::function<void()> wake_models;      ///< Another version was activated.

@@ -39,7 +39,7 @@ class Headers {
 };
 
 /// A complete request. `path` is percent-decoded and normalised; `query` is decoded, in order. Owned by the session for as long as the
-/// handler runs, so handlers take it by reference.
+/// handler runs, so handlers take it by reference; one that hands the body to another thread moves it out.
 struct Request {
   Method method = Method::get;
   std::string method_text;
@@ -86,6 +86,6 @@ struct Response {
 /// The one translation of an Error into an answer: status and title from `traits_of`, Retry-After with every 503.
 [[nodiscard]] Response to_response(const Error& error);
 
-using Handler = std::function<boost::asio::awaitable<Response>(const Request&)>;
+using Handler = std::function<boost::asio::awaitable<Response>(Request&)>;
 
 }  // namespace sensus::http

@@ -19,6 +19,7 @@ namespace sensus::http {
 struct Options {
   std::vector<std::string> listen = {"127.0.0.1:8080"};  ///< host:port; port 0 = any free one; [::1]:8080 for IPv6.
   std::int64_t connections_max = 4096;
+  ByteSize body_memory = 128_MiB;  ///< Of bodies over all connections, announced or arrived; beyond it 503.
   ByteSize header_limit = 16_KiB;
   std::int64_t header_count_max = 100;
   std::chrono::milliseconds header_timeout{10'000};

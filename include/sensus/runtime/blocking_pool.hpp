@@ -30,6 +30,7 @@ struct BlockingPoolOptions {
   std::string name;  ///< Thread name prefix and metric label `pool`.
   std::size_t threads = 1;
   std::size_t queue_limit = 256;
+  int nice = 0;  ///< Above 0 the threads yield the processors to others, as nice(1) has it.
 };
 
 /// A bulkhead: threads for blocking calls behind an awaitable. **Threading**: submit from the reactor; jobs run on pool threads and

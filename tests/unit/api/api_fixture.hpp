@@ -12,7 +12,7 @@ namespace sensus::api::test {
 using Query = std::vector<std::pair<std::string, std::string>>;
 using nlohmann::json;
 
-inline runtime::Task run_handler(const http::Route& route, const http::Request& request, http::Response& out) {
+inline runtime::Task run_handler(const http::Route& route, http::Request& request, http::Response& out) {
   auto handling = route.handler(request);
   out = co_await std::move(handling);
 }

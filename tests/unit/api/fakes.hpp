@@ -389,6 +389,7 @@ struct World {
   int reloads = 0;
   std::optional<Error> reload_error;
   Options options;
+  runtime::BlockingPool* parse_pool = nullptr;
 
   http::Router make() {
     return make_router(
@@ -412,6 +413,7 @@ struct World {
              .limits = {},
              .environment = "test",
              .version = "1.2.3",
+             .parse_pool = parse_pool,
              .started = [this] { return started; },
              .draining = [this] { return draining; },
              .wake_models = [this] { ++model_wakes; },

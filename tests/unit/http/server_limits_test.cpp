@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <thread>
 
 namespace sensus::http::test {
 namespace {
@@ -13,6 +14,7 @@ class ServerLimits : public testing::Test {
     server_.options.header_limit = ByteSize{1024};
     server_.options.header_count_max = 8;
     server_.options.connections_max = 3;
+    server_.options.body_memory = 3_MiB;
     Route post = route(Method::post, "/echo", echo);
     post.body_limit = 1000;
     post.content_types = {"application/json"};
@@ -34,6 +36,45 @@ class ServerLimits : public testing::Test {
   }
   TestServer server_;
 };
+
+TEST_F(ServerLimits, BodiesOfAllConnectionsShareTheirMemory) {
+  const std::string head = "POST /large HTTP/1.1\r\nHost: h\r\nContent-Length: ";
+  const std::string mebibyte(1 << 20, 'x');
+  RawClient slow(server_.port);
+  ASSERT_TRUE(slow.send(head + std::to_string(2 * mebibyte.size()) + "\r\n\r\n" + mebibyte));
+  while (server_.metric("sensus_http_body_bytes") < static_cast<double>(mebibyte.size())) {
+    std::this_thread::yield();
+  }
+  RawClient large(server_.port);
+  const RawResponse refused = large.ask(head + std::to_string(5 * mebibyte.size()) + "\r\n\r\n");
+  EXPECT_EQ(refused.status, 503) << "told by the length that it does not fit beside the first";
+  EXPECT_EQ(refused.header("retry-after"), "1");
+  EXPECT_EQ(refused.header("connection"), "close");
+  EXPECT_EQ(server_.metric(R"(sensus_http_requests_refused_total{reason="body_memory"})"), 1);
+  RawClient small(server_.port);
+  EXPECT_EQ(small.ask(head + "5\r\n\r\nhello").status, 200) << "there is room for this one";
+  ASSERT_TRUE(slow.send(mebibyte));
+  EXPECT_EQ(slow.read().status, 200);
+  EXPECT_EQ(slow.ask(head + std::to_string(5 * mebibyte.size()) + "\r\n\r\n" + std::string(5 * mebibyte.size(), 'x')).status, 200)
+      << "larger than the limit, but alone";
+  EXPECT_EQ(server_.metric("sensus_http_body_bytes"), 0);
+}
+
+TEST_F(ServerLimits, ABodyOfUnknownLengthIsRefusedWhenItHasGrownTooLarge) {
+  const std::string mebibyte(1 << 20, 'x');
+  RawClient slow(server_.port);
+  ASSERT_TRUE(slow.send("POST /large HTTP/1.1\r\nHost: h\r\nContent-Length: 2097152\r\n\r\n" + mebibyte));
+  while (server_.metric("sensus_http_body_bytes") < static_cast<double>(mebibyte.size())) {
+    std::this_thread::yield();
+  }
+  RawClient chunked(server_.port);
+  std::string request = "POST /large HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 4; ++i) {
+    request += "100000\r\n" + mebibyte + "\r\n";
+  }
+  ASSERT_TRUE(chunked.send(request + "0\r\n\r\n"));
+  EXPECT_EQ(chunked.read().status, 503);
+}
 
 TEST_F(ServerLimits, HeadBytes) {
   RawClient client(server_.port);

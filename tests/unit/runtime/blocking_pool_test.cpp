@@ -5,6 +5,9 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <stdexcept>
@@ -35,6 +38,20 @@ class Gate {
 
 Task collect(BlockingPool& pool, Deadline deadline, IntJob job, std::optional<Result<int>>& out) {
   out = co_await pool.submit<int>(deadline, std::move(job));
+}
+
+CORO_TEST(BlockingPool, ANicePoolYieldsAndNobodyElseDoes) {
+  telemetry::Metrics metrics;
+  const auto executor = co_await asio::this_coro::executor;
+  const BlockingPoolOptions options{"nice", 2, 4, 7};
+  BlockingPool pool(executor, options, metrics);
+  IntJob job = [](JobContext&) -> Result<int> { return ::getpriority(PRIO_PROCESS, 0); };
+  const int before = ::getpriority(PRIO_PROCESS, 0);
+  const auto inside = co_await pool.submit<int>(Deadline::after(std::chrono::seconds{5}), std::move(job));
+  CO_ASSERT_OK(inside);
+  EXPECT_EQ(*inside, std::min(std::max(before, 7), 19));
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), before);
+  pool.stop_blocking();
 }
 
 CORO_TEST(BlockingPool, RunsOnAnotherThreadAndResumesOnTheReactor) {
