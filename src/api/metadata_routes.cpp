@@ -70,7 +70,8 @@ Operations metadata_operations() {
        .id = "listMetadata",
        .tag = "series",
        .summary = "Type, unit and help of metric families",
-       .description = "As senders gave them by remote-write, OTLP or the text format, in the shape of Prometheus' API of this name. "
+       .description = "As senders gave them by remote-write, OTLP or the text format, in the shape "
+                      "of Prometheus' API of this name. "
                       "What a sender says is there about a second after its samples.",
        .params = &metadata_params(),
        .problems = {400, 406, 503},

@@ -69,7 +69,6 @@ struct Operation {
   std::string_view protobuf_schema = {};  ///< Not empty: the body may be application/x-protobuf as well.
   /// Says what the server refuses by itself in the protocol's words.
   http::Response (*refusal)(const http::Request&, http::Response) = nullptr;
-  std::vector<std::pair<std::string, std::string>> refusal_headers = {};
   /// Statuses of problems that the route can answer, beside those that every route can.
   std::vector<int> problems = {};
   std::vector<ResponseDoc> responses;

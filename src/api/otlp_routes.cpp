@@ -78,6 +78,24 @@ void add_deltas(OtlpState& state, codec::OtlpMetrics& parsed) {
   state.delta_series.set(static_cast<double>(state.deltas.size()));
 }
 
+/// Totals go on where the stored ones end: after a restart, and after they made room. `increments` outlives it.
+runtime::Async<> continue_totals(State& state, Deadline deadline, const model::SampleBatch& increments) {
+  std::vector<model::LabelsHash> unknown = state.otlp.deltas.unknown(increments);
+  if (unknown.empty()) {
+    co_return Result<>{};
+  }
+  auto reading = state.deps.last_samples.last_of(deadline, kDefaultTenant, std::move(unknown));
+  auto found = co_await std::move(reading);
+  if (!found) {
+    co_return std::move(found).error();
+  }
+  for (const storage::LastSample& last : *found) {
+    state.otlp.deltas.seed(last.series, last.sample.time, last.sample.value);
+  }
+  state.otlp.deltas_continued.inc(static_cast<double>(found->size()));
+  co_return Result<>{};
+}
+
 Reply post_otlp_metrics(State& state, http::Request& request) {
   const OtlpFormat format = format_of(request);
   const std::size_t bytes_max = state.options.body_limit.bytes * kUnfoldMax;
@@ -96,6 +114,11 @@ Reply post_otlp_metrics(State& state, http::Request& request) {
   if (!parsed) {
     co_return otlp_refusal(request, refuse_body(state, request, state.otlp.bodies_rejected,
                                                 "otlp_refused", parsed.error()));
+  }
+  auto continuing = continue_totals(state, request.deadline, parsed->deltas);
+  const Result<> continued = co_await std::move(continuing);
+  if (!continued) {
+    co_return otlp_refusal(request, http::to_response(continued.error()));
   }
   note_rejected(state, request, *parsed);
   note_metadata(state, parsed->metadata, 0);
@@ -137,6 +160,9 @@ OtlpState make_otlp_state(telemetry::Metrics& metrics) {
   state.deltas_forgotten =
       metrics.counter("sensus_api_otlp_delta_series_forgotten_total",
                       "Series of OTLP increments whose running total was dropped to make room");
+  state.deltas_continued =
+      metrics.counter("sensus_api_otlp_delta_series_continued_total",
+                      "Series of OTLP increments whose running total went on from the stored one");
   state.delta_series = metrics.gauge("sensus_api_otlp_delta_series",
                                      "Series of OTLP increments with a running total");
   return state;
@@ -190,7 +216,7 @@ Operations otlp_operations() {
                       "gzip; the reply has the same encoding. Series "
                       "have the names that OpenTelemetry gives them in Prometheus. 200 means "
                       "committed. Increments (delta temporality) "
-                      "are added up. Exponential histograms are rejected. On 503 send the same "
+                      "are added up, also across restarts. Exponential histograms are rejected. On 503 send the same "
                       "body again. Query parameters are ignored.",
        .body_schema = "OtlpMetricsBody",
        .body_examples = {"otlp_metrics"},

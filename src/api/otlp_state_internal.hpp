@@ -10,7 +10,7 @@ namespace sensus::api {
 
 /// What OTLP keeps between requests. **Threading**: reactor.
 struct OtlpState {
-  /// About 15 MB at the limit. Beyond it the series least recently seen begin again at zero.
+  /// About 15 MB at the limit. Beyond it the totals of series least recently seen are read again when needed.
   static constexpr std::size_t kDeltaSeriesMax = 200'000;
 
   codec::DeltaSums deltas{kDeltaSeriesMax};
@@ -19,6 +19,7 @@ struct OtlpState {
   telemetry::Counter stale_points;
   telemetry::Counter deltas_late;
   telemetry::Counter deltas_forgotten;
+  telemetry::Counter deltas_continued;
   telemetry::Gauge delta_series;
 };
 

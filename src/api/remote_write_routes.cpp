@@ -19,6 +19,11 @@ http::Response with_counts(http::Response response, std::size_t samples) {
   return response;
 }
 
+/// Of what the server refuses before the handler sees it.
+http::Response nothing_written(const http::Request& /*request*/, http::Response refusal) {
+  return with_counts(std::move(refusal), 0);
+}
+
 http::Response refuse(const State& state, const http::Request& request, const Error& error,
                       std::size_t written) {
   return with_counts(refuse_body(state, request, state.remote_write.bodies_rejected,
@@ -147,9 +152,7 @@ Operations remote_write_operations() {
        .body_limit = BodyLimit::ingest,
        .body_type = "application/x-protobuf",
        .body_encoding = "snappy",
-       .refusal_headers = {{std::string(kSamplesWritten), "0"},
-                           {std::string(kHistogramsWritten), "0"},
-                           {std::string(kExemplarsWritten), "0"}},
+       .refusal = nothing_written,
        .problems = {400, 413, 415, 503},
        .responses = {{204, "Committed."}}},
   };

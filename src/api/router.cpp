@@ -65,7 +65,6 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
     if (operation.refusal != nullptr) {
       route.refusal = operation.refusal;
     }
-    route.refusal_headers = operation.refusal_headers;
   }
   return route;
 }

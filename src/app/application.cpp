@@ -128,6 +128,7 @@ void Application::create_stores() {
   jobs_ = storage::make_job_store(*database_);
   samples_ = storage::make_sample_store(*database_);
   metadata_ = storage::make_metadata_store(*database_);
+  last_samples_ = storage::make_last_sample_store(*database_);
   outbox_ = storage::make_outbox(*database_);
   dead_letters_ = storage::make_dead_letters(*database_);
   maintenance_ = storage::make_maintenance(*database_);
@@ -193,6 +194,7 @@ void Application::create_router() {
           .jobs = *jobs_,
           .samples = *samples_,
           .metadata = *metadata_,
+          .last_samples = *last_samples_,
           .health = health_,
           .metrics = metrics_,
           .log = logs_.log("api"),

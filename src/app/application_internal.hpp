@@ -119,6 +119,7 @@ class Application {
   std::unique_ptr<storage::JobStore> jobs_;
   std::unique_ptr<storage::SampleStore> samples_;
   std::unique_ptr<storage::MetadataStore> metadata_;
+  std::unique_ptr<storage::LastSampleStore> last_samples_;
   std::unique_ptr<storage::Outbox> outbox_;
   std::unique_ptr<storage::DeadLetters> dead_letters_;
   std::unique_ptr<storage::Maintenance> maintenance_;

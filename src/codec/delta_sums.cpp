@@ -1,5 +1,6 @@
 #include "sensus/codec/delta_sums.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -10,6 +11,27 @@ std::size_t DeltaSums::Hash::operator()(const model::LabelsHash& hash) const {
   std::size_t out = 0;
   std::memcpy(&out, hash.bytes, sizeof(out));
   return out;
+}
+
+std::vector<model::LabelsHash> DeltaSums::unknown(const model::SampleBatch& increments) const {
+  std::vector<model::LabelsHash> out;
+  for (const model::SampleBatch::Row& row : increments.rows()) {
+    const model::LabelsHash series = model::hash_series_key(increments.key(row));
+    if (!recent_.contains(series) && !older_.contains(series)) {
+      out.push_back(series);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+void DeltaSums::seed(const model::LabelsHash& series, Timestamp last, double total) {
+  if (!std::isfinite(total) || recent_.contains(series) || older_.contains(series)) {
+    return;
+  }
+  Added ignored;  // What makes room here is noticed when it comes again.
+  find(series, ignored) = {last, total};
 }
 
 DeltaSums::Added DeltaSums::add(const model::SampleBatch& increments, model::SampleBatch& totals) {

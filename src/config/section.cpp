@@ -173,6 +173,16 @@ Section& Section::secret(std::string key, Secret& value, std::string help) {
   return *this;
 }
 
+Section& Section::checked(std::function<Result<>(std::string_view)> check) {
+  SENSUS_ASSERT(!fields_.empty() && fields_.back().set);
+  Field& field = fields_.back();
+  field.set = [set = std::move(field.set), check = std::move(check)](std::string_view text) -> Result<> {
+    SENSUS_TRY_VOID(check(text));
+    return set(text);
+  };
+  return *this;
+}
+
 Section& Section::choice(std::string key, std::string& value, std::vector<std::string> allowed, std::string help) {
   Field field = make_field(std::move(key), std::move(help), "one of " + join(allowed, "|"), "");
   field.set = [&value, allowed = std::move(allowed)](std::string_view text) -> Result<> {

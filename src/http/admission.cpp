@@ -29,12 +29,6 @@ Response method_not_allowed(std::string allow) {
   return response;
 }
 
-Response too_large(const Route& route) {
-  return Response::problem(413, "too_large", "Too large",
-                           "The body is larger than the " + std::to_string(route.body_limit) +
-                               " bytes this path takes; send it in parts.");
-}
-
 std::optional<Response> check_media_type(const Route& route, const HeadFacts& facts, const Request& request) {
   if (facts.has_content_encoding) {
     const std::string coding = request.headers.get_joined("Content-Encoding");
@@ -76,7 +70,7 @@ void check_head(const HeadFacts& facts, const Request& request, Admission& admis
       return;
     }
     if (facts.content_length.value_or(0) > route.body_limit) {
-      admission.refusal = too_large(route);
+      admission.refusal = body_too_large(route);
       admission.reason = "body_too_large";
       return;
     }
@@ -100,15 +94,9 @@ void check_head(const HeadFacts& facts, const Request& request, Admission& admis
 }  // namespace
 
 Response body_too_large(const Route& route) {
-  Response response = too_large(route);
-  add_refusal_headers(route, response);
-  return response;
-}
-
-void add_refusal_headers(const Route& route, Response& response) {
-  for (const auto& [name, value] : route.refusal_headers) {
-    response.headers.add(name, value);
-  }
+  return Response::problem(413, "too_large", "Too large",
+                           "The body is larger than the " + std::to_string(route.body_limit) +
+                               " bytes this path takes; send it in parts.");
 }
 
 Admission admit(const Router& router, const HeadFacts& facts, const std::string& target, Request& request) {
@@ -139,9 +127,6 @@ Admission admit(const Router& router, const HeadFacts& facts, const std::string&
   request.route = match.route->pattern;
   request.path_params = std::move(match.path_params);
   check_head(facts, request, admission);
-  if (admission.refusal) {
-    add_refusal_headers(*admission.route, *admission.refusal);
-  }
   return admission;
 }
 

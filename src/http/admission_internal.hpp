@@ -22,9 +22,6 @@ struct Admission {
 /// route (404, 405), Content-Encoding and Content-Type (415), length (413), Accept (406), Expect (417).
 [[nodiscard]] Admission admit(const Router& router, const HeadFacts& facts, const std::string& target, Request& request);
 
-/// With the route's refusal headers.
 [[nodiscard]] Response body_too_large(const Route& route);
-
-void add_refusal_headers(const Route& route, Response& response);
 
 }  // namespace sensus::http

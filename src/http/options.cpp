@@ -25,6 +25,9 @@ void describe(config::Section& section, Options& options) {
                    "A connection without a request is closed after this long.");
   section.integer("pipeline_max", options.pipeline_max, 1, 10'000,
                   "Pipelined requests of one connection answered before the others get their turn.");
+  section.choice("access_log", options.access_log, {"refused", "sampled", "all"},
+                 "Which requests get a line at info, with peer, request id and trace id: those that were refused or failed; also one in "
+                 "30s of each route that went well; or every one but probes. At log.level debug all are shown.");
 }
 
 }  // namespace sensus::http

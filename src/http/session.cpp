@@ -228,9 +228,7 @@ Response Session::no_room() const {
                        "there is no room for another request's body: senders get 503 and retry; if it lasts, PostgreSQL is too slow "
                        "for what comes (or raise server.body_memory)",
                        {{"body_bytes", core_->body_bytes}});
-  Response response = to_response(make_error(Errc::overloaded, "too many bodies are on their way: send again"));
-  add_refusal_headers(*route_, response);
-  return response;
+  return to_response(make_error(Errc::overloaded, "too many bodies are on their way: send again"));
 }
 
 Session::Next Session::refuse_no_room() {

@@ -62,7 +62,6 @@ runtime::Task Session::handle() {
     }
   } catch (...) {
     response = failed(std::current_exception());
-    add_refusal_headers(*route_, response);
     response = said(std::move(response));
   }
   deadline_ = TimePoint::max();
@@ -216,7 +215,9 @@ void Session::append_response(const Response& response, BodyFraming framing) {
 void Session::log_access(int status, double took) const {
   using telemetry::LogLevel;
   const bool asked_for = route_ != nullptr && route_->probe;
-  const LogLevel level = asked_for || status < 400 ? LogLevel::debug : status >= 500 ? LogLevel::warning : LogLevel::info;
+  const bool shown = !asked_for && core_->options.access_log != "refused";
+  const LogLevel quiet = shown ? LogLevel::info : LogLevel::debug;
+  const LogLevel level = asked_for || status < 400 ? quiet : status >= 500 ? LogLevel::warning : LogLevel::info;
   if (!core_->log.enabled(level)) {
     return;
   }
@@ -226,7 +227,11 @@ void Session::log_access(int status, double took) const {
                                     {"peer", peer_},                  {"request_id", request_.id},
                                     {"trace_id", request_.trace_id}};
   if (asked_for || status < 400) {
-    core_->log.write(level, "request", fields);
+    if (shown && core_->options.access_log == "sampled") {
+      core_->log.throttled(level, "http_ok_" + std::string(endpoint), "request", fields);
+    } else {
+      core_->log.write(level, "request", fields);
+    }
     return;
   }
   std::string key = "http_" + std::to_string(status) + '_';

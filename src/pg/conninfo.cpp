@@ -70,6 +70,11 @@ std::string server_settings(const Options& options) {
 
 }  // namespace
 
+Result<> check_conninfo(const std::string& url) {
+  SENSUS_TRY_VOID(parse_keys(url));
+  return {};
+}
+
 Result<std::string> make_conninfo(const std::string& url, const Options& options,
                                   const std::string& application) {
   SENSUS_TRY(Keys keys, parse_keys(url));

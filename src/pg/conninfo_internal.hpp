@@ -7,6 +7,9 @@
 
 namespace sensus::pg {
 
+/// Whether libpq reads it: a URL or key=value pairs, of keys that it knows. **Errors**: invalid_input.
+[[nodiscard]] Result<> check_conninfo(const std::string& url);
+
 /// The connection string with what every session of Sensus needs (keep-alive, time limits, search
 /// path, UTC). Keys that the operator gave win; server settings of his `options` come after ours,
 /// so they win too. **Errors**: invalid_input.

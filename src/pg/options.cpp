@@ -1,8 +1,22 @@
 #include "sensus/pg/options.hpp"
 
+#include "pg/conninfo_internal.hpp"
+
 #include "sensus/config/section.hpp"
 
 namespace sensus::pg {
+
+namespace {
+
+Result<> check_url(std::string_view text) {
+  if (const Result<> readable = check_conninfo(std::string(text)); !readable) {
+    return make_error(Errc::invalid_input, readable.error().message + "; write postgresql://sensus_app@localhost:5432/sensus or "
+                                                                      "host=localhost dbname=sensus user=sensus_app");
+  }
+  return {};
+}
+
+}  // namespace
 
 void describe(config::Section& section, Options& options) {
   section
@@ -10,10 +24,12 @@ void describe(config::Section& section, Options& options) {
               "libpq connection string or postgresql:// URL of the daemon's role, sensus_app. "
               "Extra libpq keys are allowed "
               "(sslmode, several hosts). Through PgBouncer use session pooling.")
+      .checked(check_url)
       .string("migration_url", options.migration_url,
               "Connection of a member of sensus_owner, used at start to migrate the schema. Empty: "
               "somebody else migrates it, and "
               "the daemon only checks the version.")
+      .checked(check_url)
       .secret("password", options.password,
               "Password for both connections; wins over one in the URL.")
       .integer(

@@ -1,6 +1,7 @@
 """An OpenTelemetry sender posts its metrics, as protobuf and JSON, plain and packed; they are read back under their Prometheus names."""
 import gzip
 import json
+import signal
 import time
 
 import harness
@@ -139,6 +140,21 @@ class OtlpStory(harness.Story):
         self.assertEqual(otlp.read_message(reply.body)[1], 14)
         self.postgres.start()
         harness.wait_until(lambda: self.post(delta(1, 2)).status == 200, 20, "the retry is taken")
+        self.assertEqual(self.post(delta(2, 1)).status, 200)
+        self.assertEqual(self.values("requests_total"), [5.0, 7.0, 8.0])
+
+    def test_totals_of_increments_go_on_across_restarts(self):
+        def delta(second, value):
+            return otlp.request(otlp.counter("requests", otlp.DELTA, otlp.point(self.now + second * 10**9, value)), RESOURCE)
+
+        self.assertEqual(self.post(delta(0, 5)).status, 200)
+        self.assertEqual(self.sensus.process.stop(), 0)
+        self.sensus.start()
+        self.assertEqual(self.post(delta(1, 2)).status, 200)
+        self.sensus.process.stop(signal.SIGKILL)
+        self.sensus.start()
+        # The answer may have been lost: its sender comes again, then goes on.
+        self.assertEqual(self.post(delta(1, 2)).status, 200)
         self.assertEqual(self.post(delta(2, 1)).status, 200)
         self.assertEqual(self.values("requests_total"), [5.0, 7.0, 8.0])
 

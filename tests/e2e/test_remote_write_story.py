@@ -1,5 +1,7 @@
 """Debian's Prometheus scrapes itself and remote-writes to Sensus, which is stopped, killed and started meanwhile: what Sensus holds in
 the end is what Prometheus holds, each sample once."""
+import calendar
+import gzip
 import http.client
 import http.server
 import json
@@ -73,9 +75,9 @@ class RemoteWriteStory(harness.Story):
         self.start_backends()
         self.start_sensus()
 
-    def start_prometheus(self, target=None):
+    def start_prometheus(self, target=None, port=None):
         config = self.workspace.path / "prometheus.yml"
-        self.port = harness.free_port()
+        self.port = port or harness.free_port()
         config.write_text(f"""
 global: {{scrape_interval: 1s, external_labels: {{cluster: story}}}}
 scrape_configs: [{{job_name: self, static_configs: [{{targets: ["127.0.0.1:{target or self.port}"]}}]}}]
@@ -133,6 +135,34 @@ remote_write:
     def catches_up(self, since):
         harness.wait_until(lambda: self.newest() > since, 60, "Sensus has what Prometheus scraped since")
 
+    def reads_agree(self, samples, until):
+        """What `metrics` shows of `up` is what samples() and query_range say, each once and in order."""
+        (labels, points), = samples.items()
+        rows = self.postgres.query(f"SELECT extract(epoch FROM timestamp) * 1000, metric_value FROM sensus.samples('up', "
+                                   f"'{json.dumps(dict(labels))}', to_timestamp({until} - 3600), to_timestamp({until}))")
+        self.assertEqual(sorted((round(float(ms)), float(value)) for ms, value in rows), points)
+        query = urllib.parse.urlencode({"metric": "up", "from": int(until) - 600, "to": int(until), "step": "1s", "agg": "last"})
+        steps = self.sensus.get(f"/api/v1/query_range?{query}").json()["series"][0]["points"]
+        expected = sorted({ms // 1000 for ms, _ in points if int(until) - 600 <= ms // 1000 < int(until)})
+        seconds = [calendar.timegm(time.strptime(at[:19], "%Y-%m-%dT%H:%M:%S")) for at, _ in steps]
+        self.assertEqual(seconds, expected)
+
+    def test_what_prometheus_says_of_its_metrics_is_kept(self):
+        self.start_prometheus()
+
+        def metadata(metric):
+            return self.sensus.get(f"/api/v1/metadata?metric={metric}").json()["data"].get(metric)
+
+        harness.wait_until(lambda: metadata("go_goroutines"), 60, "metadata came")
+        self.assertEqual(metadata("go_goroutines"), [{"type": "gauge", "help": "Number of goroutines that currently exist.", "unit": ""}])
+        bucket = "prometheus_http_request_duration_seconds_bucket"
+        harness.wait_until(lambda: self.sensus.get(f"/api/v1/series?metric={bucket}").json()["items"], 60, "series came")
+        series = self.sensus.get(f"/api/v1/series?metric={bucket}&limit=1").json()["items"][0]
+        self.assertEqual(series["metadata"]["type"], "histogram")
+        written = self.sensus.metric("sensus_ingest_metadata_written_total")
+        time.sleep(3)
+        self.assertEqual(self.sensus.metric("sensus_ingest_metadata_written_total"), written, "what is repeated is not written again")
+
     def test_nothing_is_lost_or_doubled(self):
         self.start_prometheus()
         harness.wait_until(lambda: self.newest() > 0, 60, "the first samples came")
@@ -145,6 +175,13 @@ remote_write:
         time.sleep(2)
         self.sensus.start()
         self.catches_up(time.time() + 1)
+        self.postgres.stop()
+        time.sleep(2)
+        self.postgres.start()
+        self.catches_up(time.time() + 1)
+        self.assertEqual(self.prometheus.stop(), 0)
+        self.start_prometheus(port=self.port)
+        self.catches_up(time.time() + 1)
         until = time.time() - 1
         self.catches_up(until + 1)
         harness.wait_until(lambda: self.difference(until) is None, 30, "the same samples on both sides")
@@ -153,6 +190,7 @@ remote_write:
         self.assertGreater(len(next(iter(samples.values()))), 8)
         twice = self.postgres.query("SELECT count(*) FROM (SELECT 1 FROM sensus.metrics GROUP BY series_id, timestamp HAVING count(*) > 1) x")
         self.assertEqual(twice, [["0"]])
+        self.reads_agree(samples, until)
         nans = self.postgres.query("SELECT count(*) > 0 FROM sensus.metrics WHERE metric_value = 'NaN'")
         self.assertEqual(nans, [["t"]], "the quantiles of an idle summary are kept as they are")
         self.assertEqual(self.ask("sum(prometheus_remote_storage_samples_failed_total)", time.time())[0]["value"][1], "0")
@@ -177,6 +215,33 @@ remote_write:
         self.assertEqual(done.stdout, f'{{"accepted":{lines}}}202')
         self.assertEqual(self.postgres.query("SELECT count(*) FROM sensus.metrics"), [[str(lines)]])
         self.assertEqual(self.postgres.query("SELECT metric_value FROM sensus.metrics WHERE metric_name = 'sensus_build_info'"), [["1"]])
+        info = {"sensus_build_info": [{"type": "gauge", "unit": ""}]}
+
+        def metadata():
+            data = self.sensus.get("/api/v1/metadata?metric=sensus_build_info").json()["data"]
+            return {name: [{k: v for k, v in one.items() if k != "help"} for one in all] for name, all in data.items()}
+
+        harness.wait_until(lambda: metadata() == info, 20, "metadata of the page")
+
+    def curl(self, page, *options):
+        path = self.workspace.path / "page"
+        path.write_bytes(page)
+        return subprocess.run(["curl", "-sS", "-w", "%{http_code}", *options, "--data-binary", f"@{path}",
+                               f"{self.sensus.url}/api/v1/import/prometheus"], capture_output=True, text=True, check=True).stdout
+
+    def test_curl_imports_a_page_of_open_metrics(self):
+        now = int(time.time())
+        page = (f'# TYPE s_seconds histogram\n# UNIT s_seconds seconds\n# HELP s_seconds Of \\"s\\".\n'
+                f's_seconds_bucket{{le="1",path="C:\\\\d\\n"}} 3 {now - 5}.25 # {{trace_id="x y"}} 0.67 {now - 6}.5\n'
+                f's_seconds_bucket{{le="+Inf",path="\\""}} 4\n# EOF\n').encode()
+        self.assertEqual(self.curl(page), '{"accepted":2}202')
+        rows = self.postgres.query("SELECT to_json(labels ->> 'path'), extract(epoch FROM timestamp)::float8 FROM sensus.metrics WHERE metric_value = 3")
+        self.assertEqual([[json.loads(path), at] for path, at in rows], [["C:\\d\n", f"{now - 5}.25"]])
+        self.assertEqual(self.sensus.metric("sensus_api_import_skipped_exemplars_total"), 1)
+        self.assertIn("400", self.curl(page.replace(b"# EOF\n", b""), "-H", "Content-Type: application/openmetrics-text"))
+        self.assertEqual(self.curl(gzip.compress(page), "-H", "Content-Encoding: gzip"), '{"accepted":2}202')
+        for type_of in ("text/plain; version=0.0.4", "application/octet-stream", ""):
+            self.assertEqual(self.curl(b"plain 1\n", "-H", f"Content-Type: {type_of}"), '{"accepted":1}202')
 
     def test_every_answer_has_counts_and_an_absent_database_is_503(self):
         now_ms = int(time.time() * 1000)

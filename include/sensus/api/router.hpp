@@ -12,6 +12,7 @@
 #include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
+#include "sensus/storage/last_samples.hpp"
 #include "sensus/storage/metadata.hpp"
 #include "sensus/storage/jobs.hpp"
 #include "sensus/storage/samples.hpp"
@@ -64,6 +65,7 @@ struct Deps {
   storage::JobStore& jobs;
   storage::SampleStore& samples;
   storage::MetadataStore& metadata;
+  storage::LastSampleStore& last_samples;
   telemetry::Health& health;
   telemetry::Metrics& metrics;
   telemetry::Log log;

@@ -6,12 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 namespace sensus::codec {
 
 /// Adds increments up, per series, so that senders of deltas are kept like senders of totals. A
-/// total begins at zero when its series is first seen and after it was forgotten; readers take that
-/// for the reset of a counter, which it is.
+/// total goes on from what `seed` says is stored, else it begins at zero; readers take that for the
+/// reset of a counter.
 ///
 /// A body that is sent again because its answer was lost or a 503 must not count twice: an
 /// increment at the time of the series' last one is taken for a repetition and gives the same
@@ -23,6 +24,13 @@ namespace sensus::codec {
 class DeltaSums {
  public:
   explicit DeltaSums(std::size_t series_max) : half_(series_max / 2 + series_max % 2) {}
+
+  /// Series of these increments of which no total is known, each once: to be asked for before `add`.
+  [[nodiscard]] std::vector<model::LabelsHash> unknown(const model::SampleBatch& increments) const;
+  /// The last total that is stored of a series, and its time, so that an increment that is repeated
+  /// after a restart does not count twice either. Nothing changes when a total is known by now, or
+  /// when nothing can be added to this one.
+  void seed(const model::LabelsHash& series, Timestamp last, double total);
 
   struct Added {
     std::size_t late = 0;       ///< Increments older than their series' last: not counted again.

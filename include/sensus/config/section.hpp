@@ -46,6 +46,8 @@ class Section {
   Section& secret(std::string key, Secret& value, std::string help);
   Section& choice(std::string key, std::string& value, std::vector<std::string> allowed, std::string help);
   Section& strings(std::string key, std::vector<std::string>& value, std::string help);
+  /// What the value of the key declared last must also be, beyond its type; it is set only when the check passes.
+  Section& checked(std::function<Result<>(std::string_view)> check);
   /// Marks the key declared last: SIGHUP and /-/reload apply it without a restart.
   Section& reloadable();
 

@@ -25,10 +25,9 @@ struct Route {
   std::vector<std::string> produces = {};       ///< 406 when Accept allows none of them; empty = no check.
   Duration deadline = std::chrono::seconds{5};  ///< Of the handler; streams are exempt.
   bool probe = false;  ///< Its 503 is an answer, not a failure: logged at debug, not counted as an error.
-  /// Says in a protocol's own words what the server refuses by itself (a problem response); empty = as it is.
+  /// Says in a protocol's own words, or with its headers, what the server answers in the handler's stead (a problem response):
+  /// 400, 406, 408, 413, 415, 417, 500, 503. Empty = as it is.
   std::function<Response(const Request&, Response)> refusal = {};
-  /// Added to every answer that the server gives in the handler's stead: 406, 413, 415, 417, 500, 503.
-  std::vector<std::pair<std::string, std::string>> refusal_headers = {};
 };
 
 /// Exact segments win over {name}. GET also answers HEAD. **Threading**: filled at start, then read only.

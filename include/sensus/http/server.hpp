@@ -26,6 +26,7 @@ struct Options {
   std::chrono::milliseconds body_timeout{30'000};   ///< Plus a second for each MiB announced.
   std::chrono::milliseconds write_timeout{30'000};
   std::chrono::milliseconds idle_timeout{120'000};
+  std::string access_log = "refused";               ///< "refused", "sampled" or "all".
   std::int64_t pipeline_max = 64;                   ///< Requests answered back to back before yielding to others.
 };
 void describe(config::Section& section, Options& options);

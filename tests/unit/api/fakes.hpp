@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -305,6 +306,20 @@ struct FakeMetadata final : storage::MetadataStore {
   }
 };
 
+struct FakeLastSamples final : storage::LastSampleStore {
+  std::optional<Error> error;
+  std::vector<storage::LastSample> stored;
+  std::size_t calls = 0;
+
+  runtime::Async<std::vector<storage::LastSample>> last_of(Deadline, TenantId, std::vector<model::LabelsHash>) override {
+    ++calls;
+    if (error) {
+      co_return *error;
+    }
+    co_return stored;
+  }
+};
+
 /// Hands out what is scripted, batch by batch, then fails as a closed feed does.
 struct FakeSubscription final : stream::LiveFeed::Subscription {
   std::deque<std::vector<stream::Entry>> batches;
@@ -330,6 +345,7 @@ inline stream::Entry make_entry(std::string id, std::string type, std::string pa
 /// What ingest and the live feed would do.
 struct FakeFlow {
   std::optional<Error> error;
+  std::string thrown;  ///< Not empty: samples meet a bug.
   model::SampleBatch samples;
   model::MetadataBatch metadata;  ///< Of the last body.
   model::AlertBatch alerts;
@@ -339,6 +355,9 @@ struct FakeFlow {
   std::deque<std::vector<stream::Entry>> batches;
 
   runtime::Async<std::size_t> accept_samples(Deadline, TenantId, model::SampleBatch batch) {
+    if (!thrown.empty()) {
+      throw std::runtime_error(thrown);
+    }
     if (error) {
       co_return *error;
     }
@@ -379,6 +398,7 @@ struct World {
   int model_wakes = 0;
   FakeSamples samples;
   FakeMetadata metadata;
+  FakeLastSamples last_samples;
   telemetry::Health health;
   telemetry::Metrics metrics;
   ManualClock clock{at("2026-11-20T10:00:00Z")};
@@ -406,6 +426,7 @@ struct World {
              .jobs = jobs,
              .samples = samples,
              .metadata = metadata,
+             .last_samples = last_samples,
              .health = health,
              .metrics = metrics,
              .log = logs.log("api"),

@@ -120,6 +120,26 @@ TEST_F(Otlp, DeltasBecomeTotalsAndARetryCountsOnce) {
   EXPECT_NE(metrics_page().find("sensus_api_otlp_deltas_late_total 1"), std::string::npos);
 }
 
+TEST_F(Otlp, TotalsGoOnWhereTheStoredOnesEnd) {
+  const auto series = model::hash_series_key(model::encode_series_key("d_total", {}));
+  world.last_samples.stored = {{series, {at("2026-11-20T10:00:00Z"), 100}}};
+  send(delta("1795168800000000000", 5));
+  EXPECT_EQ(world.flow.samples.rows()[0].value, 100) << "it was counted before a crash took its answer";
+  send(delta("1795168801000000000", 2));
+  EXPECT_EQ(world.flow.samples.rows()[0].value, 102);
+  EXPECT_EQ(world.last_samples.calls, 1U) << "known from then on";
+  EXPECT_NE(metrics_page().find("sensus_api_otlp_delta_series_continued_total 1"), std::string::npos);
+}
+
+TEST_F(Otlp, WithoutTheStoredTotalTheSenderComesAgain) {
+  world.last_samples.error = make_error(Errc::unavailable, "gone");
+  EXPECT_EQ(send(delta("1795168800000000000", 5)).status, 503);
+  EXPECT_EQ(send(gauge(R"("asInt":1)")).status, 200) << "who sends no increments does not wait for it";
+  world.last_samples.error.reset();
+  EXPECT_EQ(send(delta("1795168800000000000", 5)).status, 200);
+  EXPECT_EQ(world.flow.samples.rows()[0].value, 5);
+}
+
 TEST_F(Otlp, ARefusedBodyLeavesNoTraceInTheTotals) {
   const std::string good = delta("1795168800000000000", 5);
   EXPECT_EQ(send(good.substr(0, good.size() - 1)).status, 400);

@@ -73,5 +73,32 @@ TEST(DeltaSums, ATotalNeverOverflows) {
   EXPECT_EQ(totals(sums, {{"a", 1, huge}, {"a", 2, huge}}), (Values{huge, huge}));
 }
 
+model::LabelsHash hash_of(const std::string& series) {
+  return model::hash_series_key(model::encode_series_key(series, {}));
+}
+
+TEST(DeltaSums, GoOnFromWhatIsStored) {
+  DeltaSums sums(10);
+  sums.seed(hash_of("a"), at(10), 100);
+  EXPECT_EQ(totals(sums, {{"a", 10, 5}}), (Values{100})) << "it was counted before the restart";
+  EXPECT_EQ(totals(sums, {{"a", 11, 5}}), (Values{105}));
+  EXPECT_EQ(totals(sums, {{"a", 9, 5}}), (Values{}));
+  sums.seed(hash_of("a"), at(20), 500);
+  EXPECT_EQ(totals(sums, {{"a", 12, 1}}), (Values{106})) << "what is known is not seeded again";
+  sums.seed(hash_of("b"), at(10), std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(totals(sums, {{"b", 11, 1}}), (Values{1})) << "nothing can be added to that";
+}
+
+TEST(DeltaSums, TellWhatIsUnknown) {
+  DeltaSums sums(2);
+  const model::SampleBatch three = batch({{"a", 1, 1}, {"b", 1, 1}, {"a", 2, 1}, {"c", 1, 1}});
+  EXPECT_EQ(sums.unknown(three).size(), 3U);
+  sums.seed(hash_of("b"), at(0), 1);
+  EXPECT_EQ(sums.unknown(three).size(), 2U);
+  totals(sums, {{"a", 1, 1}, {"c", 1, 1}});
+  EXPECT_EQ(sums.unknown(batch({{"c", 2, 1}})).size(), 0U);
+  EXPECT_EQ(sums.unknown(batch({})).size(), 0U);
+}
+
 }  // namespace
 }  // namespace sensus::codec

@@ -41,6 +41,20 @@ TEST(Section, AcceptsTheBoundsAndRefusesOneBeyond) {
   EXPECT_FALSE(timeout.set("601s"));
 }
 
+TEST(Section, ACheckComesBeforeTheValue) {
+  std::string value = "before";
+  Section section("s", "help");
+  section.string("key", value, "Help.").checked([](std::string_view text) -> Result<> {
+    return text == "good" ? Result<>() : Result<>(make_error(Errc::invalid_input, "must be good"));
+  });
+  const auto refused = section.fields().at(0).set("bad");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "must be good");
+  EXPECT_EQ(value, "before");
+  EXPECT_TRUE(section.fields().at(0).set("good"));
+  EXPECT_EQ(value, "good");
+}
+
 TEST(Section, RefusesNumbersThatAreNotFinite) {
   Fixture f;
   Field& threshold = field(f, 0, "threshold");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <stdexcept>
 
 namespace sensus::http::test {
@@ -230,6 +231,39 @@ TEST_F(ServerTest, LogsEachRequestAndNeverABody) {
   client.ask("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(server_.log_text().find("find-me"), std::string::npos);
   EXPECT_EQ(server_.log_text().find("top-value"), std::string::npos);
+}
+
+/// Lines of requests that a server shows at info with this access_log, after three good requests, a probe and a refusal.
+std::vector<std::string> access_lines(const std::string& access_log) {
+  TestServer server;
+  server.options.access_log = access_log;
+  server.router.add(route(Method::get, "/echo", echo));
+  Route probe = route(Method::get, "/probe", echo);
+  probe.probe = true;
+  server.router.add(probe);
+  server.start();
+  RawClient client(server.port);
+  for (const char* path : {"/echo", "/echo", "/echo", "/probe", "/absent"}) {
+    client.ask(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+  }
+  std::vector<std::string> lines;
+  std::istringstream text(server.log_text());
+  for (std::string line; std::getline(text, line);) {
+    if (line.find("\"info\"") != std::string::npos && line.find("\"request") != std::string::npos) {
+      lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+TEST(AccessLog, ShowsAsMuchAsIsAskedFor) {
+  EXPECT_EQ(access_lines("refused").size(), 1U) << "the 404";
+  EXPECT_EQ(access_lines("sampled").size(), 2U) << "and one of the good ones";
+  const std::vector<std::string> all = access_lines("all");
+  ASSERT_EQ(all.size(), 4U) << "all but the probe";
+  for (const std::string& line : all) {
+    EXPECT_NE(line.find("trace_id"), std::string::npos) << line;
+  }
 }
 
 TEST_F(ServerTest, TrailersNeverBecomeHeaders) {

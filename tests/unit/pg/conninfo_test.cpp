@@ -1,6 +1,10 @@
 #include "pg/conninfo_internal.hpp"
 
+#include "sensus/config/section.hpp"
+
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace sensus::pg {
 namespace {
@@ -56,6 +60,26 @@ TEST(Conninfo, AnUnreadableStringIsNotRepeatedForItMayHoldAPassword) {
     const std::string message = broken ? "" : broken.error().message;
     EXPECT_FALSE(has(message, "canary") || has(message, "can%ary")) << message;
   }
+}
+
+TEST(PgOptions, AUrlThatLibpqCannotReadIsRefusedWithHelp) {
+  Options options;
+  config::Section section("database", "x");
+  describe(section, options);
+  for (const char* key : {"url", "migration_url"}) {
+    const auto field = std::find_if(section.fields().begin(), section.fields().end(),
+                                    [key](const config::Field& one) { return one.key == key; });
+    ASSERT_NE(field, section.fields().end());
+    for (const char* good : {"", "host=/run/postgresql dbname=sensus", "postgresql://a@h1,h2:5433/sensus?sslmode=require"}) {
+      EXPECT_TRUE(field->set(good)) << good;
+    }
+    for (const char* bad : {"postgres", "postgresql://[::1/db", "host=h colour=red", "http://h/db"}) {
+      const auto refused = field->set(bad);
+      ASSERT_FALSE(refused) << bad;
+      EXPECT_TRUE(has(refused.error().message, "write postgresql://")) << refused.error().message;
+    }
+  }
+  EXPECT_EQ(options.url, "postgresql://a@h1,h2:5433/sensus?sslmode=require") << "the last good one";
 }
 
 }  // namespace
