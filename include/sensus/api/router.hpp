@@ -12,6 +12,7 @@
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/metadata.hpp"
+#include "sensus/storage/feedback.hpp"
 #include "sensus/storage/jobs.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/live_feed.hpp"
@@ -61,6 +62,7 @@ struct Deps {
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;
   storage::JobStore& jobs;
+  storage::FeedbackStore& feedback;
   storage::SampleStore& samples;
   storage::MetadataStore& metadata;
   telemetry::Health& health;
