@@ -48,6 +48,7 @@ AnomalyMetrics::AnomalyMetrics(telemetry::Metrics& metrics)
       states_other_format(refused_states(metrics, "other_format")),
       states_other_label(refused_states(metrics, "other_label")),
       steps_replayed(metrics.counter("sensus_analysis_steps_replayed_total",
-                                     "Stored steps that restored detectors were brought up to date with.")) {}
+                                     "Stored steps that restored detectors were brought up to date with.")),
+      feedback(metrics.counter("sensus_analysis_feedback_total", "What people said of anomalies, learned by the detector of the series.")) {}
 
 }  // namespace sensus::analysis

@@ -31,6 +31,7 @@ struct AnomalyMetrics {
   telemetry::Counter states_other_format;
   telemetry::Counter states_other_label;
   telemetry::Counter steps_replayed;
+  telemetry::Counter feedback;
 };
 
 }  // namespace sensus::analysis

@@ -163,7 +163,11 @@ runtime::Async<> AnomalyWorker::Impl::refresh_version() {
     co_return std::move(entered).error();
   }
   Result<> looked = co_await look_at_version(deadline);
-  co_return looked;
+  if (!looked) {
+    co_return std::move(looked).error();
+  }
+  Result<> applied = co_await apply_feedback(deadline);
+  co_return applied;
 }
 
 runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<SeriesKey> keys) {

@@ -106,7 +106,7 @@ void run(ScoreJob& job) {
       job.replayed += task.history.size();
     } else {
       task.detector = ml::make_detector(params_of(job.params, task.key));
-      ++job.learned;
+      job.learned.push_back(task.key);
     }
     feed_history(task, restored, job);
     score(task, job);

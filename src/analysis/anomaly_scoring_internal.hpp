@@ -42,7 +42,7 @@ struct ScoreJob {
   std::vector<FoundAnomaly> found;
   std::size_t scored = 0;
   std::size_t late = 0;    ///< Not later than the detector's last: scored before.
-  std::size_t learned = 0; ///< Detectors made.
+  std::vector<SeriesKey> learned;  ///< Detectors made.
   std::size_t replayed = 0; ///< Steps of the past that restored detectors were fed.
 };
 

@@ -235,7 +235,10 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
   mark_done(steps);
   metrics.steps_scored.inc(static_cast<double>(job->scored));
   metrics.steps_late.inc(static_cast<double>(job->late));
-  metrics.learned.inc(static_cast<double>(job->learned));
+  metrics.learned.inc(static_cast<double>(job->learned.size()));
+  for (const SeriesKey key : job->learned) {
+    learned_anew.insert(key.series);
+  }
   metrics.steps_replayed.inc(static_cast<double>(job->replayed));
   co_return Result<>{};
 }

@@ -92,6 +92,9 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   [[nodiscard]] std::set<SeriesKey> uncommitted_series() const;
   void refuse_state(SeriesKey key, std::string_view reason);
 
+  // anomaly_feedback.cpp
+  runtime::Async<> apply_feedback(Deadline deadline);
+
   // anomaly_schedule.cpp
   static runtime::Task run_schedule(std::shared_ptr<Impl> self);
   runtime::Async<> ensure_version(Deadline deadline);
@@ -107,6 +110,8 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   AnomalyMetrics metrics;
   DetectorCache cache;
   std::vector<PendingEvent> pending;
+  std::set<SeriesId> learned_anew;          ///< They have forgotten what was said of them.
+  std::set<std::int64_t> learned_feedback;  ///< Learned, but not stored as learned yet.
   ml::DetectorParams params;  ///< Of the active version, or of the configuration until it is known.
   std::string model_key;      ///< Of the states of these detectors.
   std::string model_version;  ///< Empty until it is known to be stored.

@@ -39,6 +39,17 @@ const ml::Detector* DetectorCache::peek(SeriesKey key) const {
   return found == index_.end() ? nullptr : found->second->detector.get();
 }
 
+ml::Detector* DetectorCache::get(SeriesKey key) {
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : found->second->detector.get();
+}
+
+void DetectorCache::mark_unsaved(SeriesKey key) {
+  if (const auto found = index_.find(key); found != index_.end()) {
+    found->second->saved_time = Timestamp::min();
+  }
+}
+
 Timestamp DetectorCache::saved_time(SeriesKey key) const {
   const auto found = index_.find(key);
   return found == index_.end() ? Timestamp::min() : found->second->saved_time;

@@ -47,9 +47,13 @@ class DetectorCache {
 
   /// To look at, until it is lent or given back; nullptr when there is none or it is lent out.
   [[nodiscard]] const ml::Detector* peek(SeriesKey key) const;
+  /// To change on the reactor, until it is lent; nullptr when there is none or it is lent out.
+  [[nodiscard]] ml::Detector* get(SeriesKey key);
   /// The last step of the saved state of the series; the beginning of time when there is none.
   [[nodiscard]] Timestamp saved_time(SeriesKey key) const;
   void mark_saved(SeriesKey key, Timestamp time);
+  /// It has changed without a further step.
+  void mark_unsaved(SeriesKey key);
 
   /// Forgets all of them; what is lent out finds no place when it comes back.
   void clear();

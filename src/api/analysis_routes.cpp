@@ -2,10 +2,16 @@
 
 #include "sensus/codec/model_json.hpp"
 
+#include "sensus/core/utf8.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include <limits>
 
 namespace sensus::api {
 namespace {
+
+constexpr std::size_t kCommentMax = 4096;
 
 const ParamSpecs& analysis_params() {
   static const ParamSpecs specs = {
@@ -106,6 +112,52 @@ Reply list_anomalies(State& state, const http::Request& request) {
   co_return reply_page(*page, codec::render_anomaly);
 }
 
+struct FeedbackBody {
+  std::string verdict;
+  std::string comment;
+};
+
+Result<FeedbackBody> parse_feedback(const std::string& body) {
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  if (!json.is_object()) {
+    return make_error(Errc::invalid_input, "the body must be a JSON object with `verdict`");
+  }
+  FeedbackBody out;
+  for (const auto& [name, value] : json.items()) {
+    if ((name != "verdict" && name != "comment") || !value.is_string()) {
+      return make_error(Errc::invalid_input, "`verdict` and `comment`, both text, are what feedback may hold", name);
+    }
+    (name == "verdict" ? out.verdict : out.comment) = value.get<std::string>();
+  }
+  if (out.verdict != "useful" && out.verdict != "noise" && out.verdict != "expected") {
+    return make_error(Errc::invalid_input, "verdict must be useful, noise or expected", "verdict");
+  }
+  if (out.comment.size() > kCommentMax || !is_utf8(out.comment) || out.comment.find('\0') != std::string::npos) {
+    return make_error(Errc::invalid_input, "comment must be at most 4096 bytes of UTF-8 without NUL", "comment");
+  }
+  return out;
+}
+
+Reply post_feedback(State& state, const http::Request& request) {
+  const auto id = id_of(request);
+  if (!id) {
+    co_return http::to_response(id.error());
+  }
+  auto body = parse_feedback(request.body);
+  if (!body) {
+    co_return http::to_response(body.error());
+  }
+  auto adding = state.deps.feedback.add(request.deadline, kDefaultTenant, *id, std::move(body->verdict), std::move(body->comment));
+  const auto added = co_await std::move(adding);
+  if (!added) {
+    co_return http::to_response(added.error());
+  }
+  state.deps.wake_models();
+  co_return reply_json(202, "{\"id\":" + std::to_string(added->id) + ",\"anomaly_id\":" + std::to_string(added->anomaly) +
+                                ",\"series_id\":" + std::to_string(added->series) + ",\"verdict\":" +
+                                codec::quote_json(added->verdict) + "}");
+}
+
 }  // namespace
 
 Operations analysis_operations() {
@@ -135,6 +187,18 @@ Operations analysis_operations() {
        .params = &anomaly_params(),
        .problems = {400, 406, 503},
        .responses = {{200, "A page of anomalies.", kJson, "AnomalyPage"}}},
+      {.method = http::Method::post,
+       .pattern = "/api/v1/anomalies/{id}/feedback",
+       .handler = post_feedback,
+       .id = "postFeedback",
+       .tag = "analysis",
+       .summary = "Say what an anomaly was worth",
+       .description = "The detector of the series learns it within seconds and keeps it over restarts: `useful` lowers its thresholds a "
+                      "little, `noise` raises them, `expected` raises them above what was seen, so that the same again stays quiet.",
+       .body_schema = "FeedbackBody",
+       .body_examples = {"feedback"},
+       .problems = {400, 404, 406, 503},
+       .responses = {{202, "Kept.", kJson, "FeedbackAccepted"}}},
   };
 }
 

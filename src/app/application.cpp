@@ -126,6 +126,7 @@ void Application::create_stores() {
   models_ = storage::make_model_store(*database_);
   detector_states_ = storage::make_detector_state_store(*database_);
   jobs_ = storage::make_job_store(*database_);
+  feedback_ = storage::make_feedback_store(*database_);
   samples_ = storage::make_sample_store(*database_);
   metadata_ = storage::make_metadata_store(*database_);
   last_samples_ = storage::make_last_sample_store(*database_);
@@ -150,7 +151,7 @@ void Application::create_workers() {
   web_ = webclient::make_curl_client(*llm_pool_);
   ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
   anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
-      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *cpu_pool_, clock_, log, metrics_, wake_relay},
+      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *cpu_pool_, clock_, log, metrics_, wake_relay},
       config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);
@@ -192,6 +193,7 @@ void Application::create_router() {
           .analyses = *analyses_,
           .models = *models_,
           .jobs = *jobs_,
+          .feedback = *feedback_,
           .samples = *samples_,
           .metadata = *metadata_,
           .last_samples = *last_samples_,

@@ -117,6 +117,7 @@ class Application {
   std::unique_ptr<storage::ModelStore> models_;
   std::unique_ptr<storage::DetectorStateStore> detector_states_;
   std::unique_ptr<storage::JobStore> jobs_;
+  std::unique_ptr<storage::FeedbackStore> feedback_;
   std::unique_ptr<storage::SampleStore> samples_;
   std::unique_ptr<storage::MetadataStore> metadata_;
   std::unique_ptr<storage::LastSampleStore> last_samples_;

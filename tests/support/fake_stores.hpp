@@ -2,8 +2,10 @@
 
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/detector_states.hpp"
+#include "sensus/storage/feedback.hpp"
 #include "sensus/storage/samples.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -151,6 +153,53 @@ class FakeDetectorStateStore final : public storage::DetectorStateStore {
     co_return found;
   }
   runtime::Async<std::size_t> purge(Deadline, TenantId, std::chrono::hours, std::size_t) override { co_return std::size_t{0}; }
+};
+
+class FakeFeedbackStore final : public storage::FeedbackStore {
+ public:
+  std::vector<storage::Feedback> rows;
+  std::set<std::int64_t> applied;
+  std::deque<Error> failures;
+
+  runtime::Async<storage::Feedback> add(Deadline, TenantId, AnalysisId anomaly, std::string verdict, std::string comment) override {
+    if (anomaly != 42 && anomaly != 1) {
+      co_return make_error(Errc::not_found, "no such anomaly");
+    }
+    storage::Feedback row;
+    row.id = static_cast<std::int64_t>(rows.size()) + 1;
+    row.anomaly = anomaly;
+    row.series = 3;
+    row.verdict = std::move(verdict);
+    row.comment = std::move(comment);
+    rows.push_back(row);
+    co_return row;
+  }
+  runtime::Async<std::vector<storage::Feedback>> pending(Deadline, TenantId, std::size_t) override {
+    std::vector<storage::Feedback> found;
+    for (const storage::Feedback& row : rows) {
+      if (!applied.contains(row.id)) {
+        found.push_back(row);
+      }
+    }
+    co_return found;
+  }
+  runtime::Async<> mark_applied(Deadline, TenantId, std::vector<std::int64_t> ids) override {
+    if (!failures.empty()) {
+      Error failure = failures.front();
+      failures.pop_front();
+      co_return failure;
+    }
+    applied.insert(ids.begin(), ids.end());
+    co_return Result<>{};
+  }
+  runtime::Async<> renew(Deadline, TenantId, std::vector<SeriesId> series) override {
+    for (const storage::Feedback& row : rows) {
+      if (std::find(series.begin(), series.end(), row.series) != series.end()) {
+        applied.erase(row.id);
+      }
+    }
+    co_return Result<>{};
+  }
 };
 
 class FakeModelStore final : public storage::ModelStore {

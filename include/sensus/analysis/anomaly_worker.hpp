@@ -5,6 +5,7 @@
 #include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/detector_states.hpp"
+#include "sensus/storage/feedback.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/consumer.hpp"
 
@@ -44,6 +45,7 @@ class AnomalyWorker {
     storage::AnalysisStore& analyses;
     storage::ModelStore& models;
     storage::DetectorStateStore& states;
+    storage::FeedbackStore& feedback;
     runtime::BlockingPool& cpu;
     const Clock& clock;
     telemetry::Log log;

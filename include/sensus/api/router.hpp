@@ -14,6 +14,7 @@
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/last_samples.hpp"
 #include "sensus/storage/metadata.hpp"
+#include "sensus/storage/feedback.hpp"
 #include "sensus/storage/jobs.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/live_feed.hpp"
@@ -63,6 +64,7 @@ struct Deps {
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;
   storage::JobStore& jobs;
+  storage::FeedbackStore& feedback;
   storage::SampleStore& samples;
   storage::MetadataStore& metadata;
   storage::LastSampleStore& last_samples;

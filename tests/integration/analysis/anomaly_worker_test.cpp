@@ -41,7 +41,8 @@ class Rig {
         samples(storage::make_sample_store(database)),
         analyses(storage::make_analysis_store(database)),
         models(storage::make_model_store(database)),
-        states(storage::make_detector_state_store(database)) {
+        states(storage::make_detector_state_store(database)),
+        feedback(storage::make_feedback_store(database)) {
     restart_worker();
   }
   ~Rig() {
@@ -54,7 +55,7 @@ class Rig {
   /// As after a restart of the daemon: nothing in memory.
   void restart_worker() {
     worker = std::make_unique<AnomalyWorker>(
-        AnomalyWorker::Deps{*samples, *analyses, *models, *states, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
+        AnomalyWorker::Deps{*samples, *analyses, *models, *states, *feedback, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
   }
 
   /// Two samples a minute, so that step means are means; and the outbox row of the entry that is about to come.
@@ -81,6 +82,7 @@ class Rig {
   std::unique_ptr<storage::AnalysisStore> analyses;
   std::unique_ptr<storage::ModelStore> models;
   std::unique_ptr<storage::DetectorStateStore> states;
+  std::unique_ptr<storage::FeedbackStore> feedback;
   int outbox_kicks = 0;
   std::unique_ptr<AnomalyWorker> worker;
 };
@@ -127,6 +129,38 @@ CORO_TEST(AnomalyWorkerWithPostgres, LearnsFromStoredSamplesAndCommitsAnomalyEve
 
   EXPECT_EQ(rig.db.admin_value("select count(*) from outbox where topic = 'metrics'"), "0");
   EXPECT_EQ(rig.db.admin_value("select count(*) from outbox where topic = 'events' and type = 'anomaly'"), "1");
+}
+
+CORO_TEST(AnomalyWorkerWithPostgres, FeedbackIsKeptLearnedOnceAndRenewed) {
+  const runtime::Executor executor = co_await asio::this_coro::executor;
+  Rig rig(executor);
+  const Result<SeriesId> series = rig.store_past();
+  CO_ASSERT_OK(series);
+  const EventId event = rig.outbox_event();
+  std::vector<stream::Entry> entries = fault(event, *series);
+  const Result<Dispositions> handled = co_await rig.worker->handle(std::move(entries));
+  CO_ASSERT_OK(handled);
+  const AnalysisId anomaly = std::stoll(rig.db.admin_value("select id from ai_analysis_results"));
+  const Deadline deadline = Deadline::after(5s);
+  const Result<storage::Feedback> missing = co_await rig.feedback->add(deadline, kDefaultTenant, anomaly + 1, "noise", "");
+  CO_ASSERT_TRUE(!missing);
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+  const Result<storage::Feedback> added = co_await rig.feedback->add(deadline, kDefaultTenant, anomaly, "noise", "a test");
+  CO_ASSERT_OK(added);
+  EXPECT_EQ(added->series, *series);
+  EXPECT_GT(added->evidence, 0);
+  const Result<std::vector<storage::Feedback>> waiting = co_await rig.feedback->pending(deadline, kDefaultTenant, 10);
+  CO_ASSERT_OK(waiting);
+  CO_ASSERT_EQ(waiting->size(), 1U);
+  EXPECT_EQ(waiting->front().verdict, "noise");
+  std::vector<std::int64_t> ids(1, added->id);
+  const Result<> marked = co_await rig.feedback->mark_applied(deadline, kDefaultTenant, std::move(ids));
+  CO_ASSERT_OK(marked);
+  EXPECT_EQ(rig.db.admin_value("select count(*) from anomaly_feedback where applied_at is null"), "0");
+  std::vector<SeriesId> again(1, *series);
+  const Result<> renewed = co_await rig.feedback->renew(deadline, kDefaultTenant, std::move(again));
+  CO_ASSERT_OK(renewed);
+  EXPECT_EQ(rig.db.admin_value("select count(*) from anomaly_feedback where applied_at is null"), "1");
 }
 
 CORO_TEST(AnomalyWorkerWithPostgres, ARedeliveryAfterARestartHasNoSecondEffect) {

@@ -61,5 +61,25 @@ TEST_F(ApiTest, AnalysisStoreFailureIs503) {
   }
 }
 
+TEST_F(ApiTest, FeedbackIsKeptAndToldToTheDetectors) {
+  const http::Response response = post("/api/v1/anomalies/42/feedback", R"({"verdict":"expected","comment":"nightly backup"})");
+  EXPECT_EQ(response.status, 202) << response.body;
+  EXPECT_EQ(json::parse(response.body), json::parse(R"({"id":1,"anomaly_id":42,"series_id":3,"verdict":"expected"})"));
+  ASSERT_EQ(world.feedback.rows.size(), 1U);
+  EXPECT_EQ(world.feedback.rows.front().comment, "nightly backup");
+  EXPECT_EQ(world.model_wakes, 1);
+}
+
+TEST_F(ApiTest, FeedbackRefusesWhatItCannotLearn) {
+  expect_problem(post("/api/v1/anomalies/42/feedback", "noise"), 400);
+  expect_problem(post("/api/v1/anomalies/42/feedback", "{}"), 400, "verdict");
+  expect_problem(post("/api/v1/anomalies/42/feedback", R"({"verdict":"bad"})"), 400, "verdict");
+  expect_problem(post("/api/v1/anomalies/42/feedback", R"({"verdict":"noise","user":"me"})"), 400, "user");
+  expect_problem(post("/api/v1/anomalies/42/feedback", R"({"verdict":"noise","comment":")" + std::string(4097, 'x') + "\"}"), 400, "comment");
+  expect_problem(post("/api/v1/anomalies/7/feedback", R"({"verdict":"noise"})"), 404);
+  EXPECT_TRUE(world.feedback.rows.empty());
+  EXPECT_EQ(world.model_wakes, 0);
+}
+
 }  // namespace
 }  // namespace sensus::api::test

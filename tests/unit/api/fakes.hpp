@@ -2,6 +2,8 @@
 
 #include "sensus/api/router.hpp"
 
+#include "support/fake_stores.hpp"
+
 #include <deque>
 #include <memory>
 #include <optional>
@@ -394,6 +396,7 @@ struct World {
   FakeAnalyses analyses;
   FakeModels models;
   FakeJobs jobs;
+  ::sensus::test::FakeFeedbackStore feedback;
   int job_wakes = 0;
   int model_wakes = 0;
   FakeSamples samples;
@@ -424,6 +427,7 @@ struct World {
              .analyses = analyses,
              .models = models,
              .jobs = jobs,
+             .feedback = feedback,
              .samples = samples,
              .metadata = metadata,
              .last_samples = last_samples,
