@@ -148,7 +148,8 @@ class ProcessFaultStory(harness.Story):
             harness.wait_until(lambda: published() > before, 15, f"a step closes with the clock {hours} h ahead")
         page = self.sensus.get("/metrics").body.decode()
         for line in page.splitlines():
-            if "_seconds_sum" in line:
+            # Delays are from a stored time, which may be before the jump.
+            if "_seconds_sum" in line and "_delay_" not in line:
                 value = float(line.rsplit(" ", 1)[1])
                 self.assertTrue(0 <= value < 3600, f"a duration was taken from the wall clock: {line}")
 
