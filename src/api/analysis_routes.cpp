@@ -197,7 +197,7 @@ Operations analysis_operations() {
                       "little, `noise` raises them, `expected` raises them above what was seen, so that the same again stays quiet.",
        .body_schema = "FeedbackBody",
        .body_examples = {"feedback"},
-       .problems = {400, 404, 406, 503},
+       .problems = {400, 404, 406, 413, 415, 503},
        .responses = {{202, "Kept.", kJson, "FeedbackAccepted"}}},
   };
 }

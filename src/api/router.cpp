@@ -53,6 +53,8 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
   route.probe = operation.probe;
   if (operation.body_limit == BodyLimit::ingest) {
     route.body_limit = state->options.body_limit.bytes;
+  }
+  if (operation.body_limit == BodyLimit::ingest || !operation.body_schema.empty()) {
     if (!operation.any_body_type) {
       route.content_types = {std::string(operation.body_type)};
     }

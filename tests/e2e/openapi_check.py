@@ -228,7 +228,8 @@ class Checker:
     def check_post(self, path, operation):
         for name, example in self.body_examples(operation).items():
             reply = self.request("POST", path, json.dumps(example["value"]), {"Content-Type": "application/json"})
-            self.check_reply(operation, reply, f"POST {path} ({name})", {200, 202})
+            wanted = {200, 202, 404} if "404" in operation["responses"] else {200, 202}
+            self.check_reply(operation, reply, f"POST {path} ({name})", wanted)
         if not self.body_examples(operation):
             self.check_reply(operation, self.request("POST", path), f"POST {path}")
             return
@@ -264,7 +265,7 @@ class Checker:
         self.check_document()
         for method, path, operation in self.operations():
             if method == "POST":
-                self.check_post(path, operation)
+                self.check_post(self.path_of(path, operation, {}), operation)
         ids = self.known_ids()
         for method, path, operation in self.operations():
             if method == "GET":

@@ -98,7 +98,8 @@ std::optional<double> rate(const Samples& samples, Timestamp begin, std::chrono:
   double before = seconds(samples.front().first - begin);
   const double after = seconds(begin + step - samples.back().first);
   if (increase > 0) {
-    before = std::min(before, covered * samples.front().second / increase);
+    // On a grid of times the comparisons below meet ties, so the order of operations is the reader's.
+    before = std::min(before, covered * (samples.front().second / increase));
   }
   const double whole = covered + (before < gap * 1.1 ? before : gap / 2) + (after < gap * 1.1 ? after : gap / 2);
   return increase * whole / covered / seconds(step);
@@ -153,7 +154,7 @@ void expect_near(const Points& found, const Points& expected, const std::string&
                     << render_rfc3339(key.second);
       return;
     }
-    EXPECT_NEAR(it->second, value, 1e-9) << when;
+    EXPECT_NEAR(it->second, value, 1e-9) << when << ", series " << key.first << " at " << render_rfc3339(key.second);
   }
 }
 
@@ -192,7 +193,7 @@ Async<> check_ranges(World& w, std::string when) {
       if (!found) {
         co_return found.error();
       }
-      expect_near(*found, expected_points(w, query), when + ", query_range");
+      expect_near(*found, expected_points(w, query), when + ", query_range, aggregation " + std::to_string(j) + ", step " + std::to_string(i));
     }
   }
   ++w.rounds;

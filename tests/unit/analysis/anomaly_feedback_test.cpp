@@ -1,5 +1,6 @@
 #include "anomaly_fixture.hpp"
 
+#include "sensus/runtime/signal.hpp"
 #include "sensus/runtime/task_group.hpp"
 
 #include <gtest/gtest.h>
