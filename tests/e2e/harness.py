@@ -60,8 +60,10 @@ class Process:
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
         self._out = open(self.log, "ab")
-        self._child = subprocess.Popen(argv, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                       cwd=directory, user=user, env={**os.environ, **(env or {})})
+        # In a session of its own: a stopped process would have the kernel hang up on the test and all that runs it (SIGHUP to a process
+        # group that becomes orphaned while one of it is stopped).
+        self._child = subprocess.Popen(argv, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=directory,
+                                       user=user, env={**os.environ, **(env or {})}, start_new_session=True)
 
     @property
     def pid(self):
