@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The rows of issue 3 about ingest, side by side in one run, on private servers with durability as PostgreSQL ships it.
+"""What ingest takes, side by side in one run, on private servers with durability as PostgreSQL ships it.
 
     cmake --preset bench && cmake --build --preset bench
     python3 tests/bench/ingest_figures.py [--runs 3] [--only remote_write,arrays,singles,growth] [--step-ms 10]
