@@ -1,4 +1,4 @@
--- samples() by places: of a batch row only the slices of the series that are asked for are taken out (docs/adr/0017-reading-samples.md).
+-- samples() by places: of a batch row only the slices of the series that are asked for are taken out (docs/adr/0019-reading-samples.md).
 create or replace function samples(name text, matchers jsonb, "from" timestamptz, "to" timestamptz, tenant int default 1)
 returns table (metric_name text, labels jsonb, "timestamp" timestamptz, metric_value double precision, series_id int)
 language plpgsql stable security definer set search_path = sensus, pg_temp set jit = off set plan_cache_mode = force_custom_plan
