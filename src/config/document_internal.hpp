@@ -28,6 +28,8 @@ struct Document {
 
 inline constexpr std::size_t kTextBytesMax = std::size_t{1} << 20U;
 inline constexpr std::size_t kDepthMax = 8;
+/// Of a list of maps.
+inline constexpr std::size_t kRowsMax = 256;
 
 /// `${NAME}` and `${NAME:-default}`; `$${` stands for a literal `${`.
 [[nodiscard]] Result<std::string> expand_environment(std::string_view text, const Environment& env);

@@ -127,6 +127,9 @@ class Reader {
       }
     }
     for (const Field& field : section.fields()) {
+      if (field.required && !seen.contains(field.key)) {
+        add(node, section.name() + "." + field.key, "is missing: give it a value (" + field.type + ")");
+      }
       if (field.secret && seen.contains(field.key) && seen.contains(field.key + "_file")) {
         add(node, section.name() + "." + field.key, "given directly and by " + field.key + "_file: keep one");
       }
@@ -137,7 +140,7 @@ class Reader {
     const std::string path = section.name() + "." + key.scalar;
     for (Field& field : section.fields()) {
       if (field.key == key.scalar) {
-        field.set_list ? set_list(field, path, value) : set_scalar(field, path, value);
+        set_field(field, path, value);
         return;
       }
       if (field.secret && field.key + "_file" == key.scalar) {
@@ -186,6 +189,37 @@ class Reader {
     }
     if (const auto set = field.set(*content); !set) {
       add(value, path, set.error().message);
+    }
+  }
+
+  void set_field(Field& field, const std::string& path, const Node& value) {
+    if (field.add_row) {
+      set_rows(field, path, value);
+    } else if (field.set_list) {
+      set_list(field, path, value);
+    } else {
+      set_scalar(field, path, value);
+    }
+  }
+
+  void set_rows(Field& field, const std::string& path, const Node& value) {
+    if (value.kind != Node::Kind::list) {
+      add(value, path, "expected a list of maps: a line '- key: value' for each");
+      return;
+    }
+    if (value.items.size() > kRowsMax) {
+      add(value, path, std::to_string(value.items.size()) + " are too many: allowed is " + field.allowed);
+      return;
+    }
+    field.clear_rows();
+    for (std::size_t i = 0; i < value.items.size(); ++i) {
+      const Node& item = value.items[i];
+      Section row = field.add_row(path + "[" + std::to_string(i) + "]");
+      if (item.kind == Node::Kind::map) {
+        read_section(row, item);
+      } else {
+        add(item, row.name(), "expected a map, e.g. '" + row.fields().front().key + ": ...'");
+      }
     }
   }
 

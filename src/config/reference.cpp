@@ -31,6 +31,9 @@ std::string wrap(std::string_view text, std::string_view prefix) {
 
 std::string facts(const Field& field) {
   std::string out = "(" + field.type;
+  if (field.required) {
+    out += ", required";
+  }
   if (!field.allowed.empty()) {
     out += ", " + field.allowed;
   }
@@ -56,6 +59,12 @@ std::string escape_cell(std::string_view text) {
 }
 
 std::string code(std::string_view text) { return text.empty() ? "" : "`" + escape_cell(text) + "`"; }
+
+std::string table_row(const std::string& key, const Field& field) {
+  return "| `" + key + "` | " + escape_cell(field.type) + " | " + escape_cell(field.allowed) + " | " +
+         (field.required ? "required" : code(field.default_text)) + " | " + (field.reloadable ? "yes" : "") + " | " +
+         escape_cell(field.help) + " |\n";
+}
 
 /// Words that YAML reads as something else than text.
 bool is_reserved_word(std::string_view text) {
@@ -108,6 +117,9 @@ std::string render_reference_yaml(const std::vector<Section>& sections) {
     out += "\n" + wrap(section.help(), "# ") + section.name() + ":\n";
     for (const Field& field : section.fields()) {
       out += wrap(field.help + " " + facts(field), "  # ");
+      for (const Field& key : field.row_fields) {
+        out += wrap("- " + key.key + ": " + key.help + " " + facts(key), "  #  ");
+      }
       out += "  " + field.key + ": " + field.default_text + "\n";
     }
   }
@@ -128,8 +140,10 @@ std::string render_reference_markdown(const std::vector<Section>& sections) {
     out += "\n## " + section.name() + "\n\n" + section.help() + "\n\n";
     out += "| key | type | allowed | default | reload | meaning |\n|---|---|---|---|---|---|\n";
     for (const Field& field : section.fields()) {
-      out += "| `" + field.key + "` | " + escape_cell(field.type) + " | " + escape_cell(field.allowed) + " | " +
-             code(field.default_text) + " | " + (field.reloadable ? "yes" : "") + " | " + escape_cell(field.help) + " |\n";
+      out += table_row(field.key, field);
+      for (const Field& key : field.row_fields) {
+        out += table_row(field.key + "[]." + key.key, key);
+      }
     }
   }
   return out;

@@ -41,6 +41,18 @@ std::string render_list(const std::vector<std::string>& items) {
   return "[" + join(scalars, ", ") + "]";
 }
 
+/// A flow map of the keys that are not at their defaults, which are those of the row's first declaration.
+std::string render_row(const Section& row, const std::vector<Field>& defaults) {
+  std::vector<std::string> entries;
+  for (std::size_t i = 0; i < row.fields().size(); ++i) {
+    const std::string value = row.fields()[i].get();
+    if (value != defaults[i].default_text) {
+      entries.push_back(row.fields()[i].key + ": " + value);
+    }
+  }
+  return "{" + join(entries, ", ") + "}";
+}
+
 std::string out_of_range(std::string_view text, const std::string& allowed) {
   return "'" + std::string(text) + "' is out of range: allowed is " + allowed;
 }
@@ -193,6 +205,29 @@ Section& Section::choice(std::string key, std::string& value, std::vector<std::s
     return {};
   };
   field.get = [&value] { return render_scalar(value); };
+  declare(fields_, std::move(field));
+  return *this;
+}
+
+Section& Section::required() {
+  SENSUS_ASSERT(!fields_.empty());
+  fields_.back().required = true;
+  return *this;
+}
+
+Section& Section::declare_rows(std::string key, Rows rows, const Section& fresh, std::shared_ptr<void> defaults, std::string help) {
+  Field field = make_field(std::move(key), std::move(help), "list of maps", "at most " + std::to_string(kRowsMax));
+  field.clear_rows = std::move(rows.clear);
+  field.add_row = std::move(rows.add);
+  field.row_fields = fresh.fields();
+  // The fields of the fresh row look into `defaults`, so it lives as long as they do.
+  field.get = [all = std::move(rows.all), row_fields = fresh.fields(), defaults = std::move(defaults)] {
+    std::vector<std::string> maps;
+    for (const Section& row : all()) {
+      maps.push_back(render_row(row, row_fields));
+    }
+    return "[" + join(maps, ", ") + "]";
+  };
   declare(fields_, std::move(field));
   return *this;
 }

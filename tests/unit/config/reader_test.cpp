@@ -155,5 +155,69 @@ TEST(Nearest, FindsSlipsAndNothingElse) {
   EXPECT_EQ(find_nearest(std::string(1000, 'x'), words), "");
 }
 
+struct Shelf {
+  std::string label;
+  std::int64_t books = 3;
+};
+
+void describe(Section& section, Shelf& shelf) {
+  section.string("label", shelf.label, "What stands on it.").required();
+  section.integer("books", shelf.books, 0, 99, "How many.");
+}
+
+struct Library {
+  std::deque<Shelf> shelves;
+  std::vector<Section> sections{Section("library", "Books.")};
+  Library() { sections.front().rows("shelves", shelves, describe, "Where books stand."); }
+  std::vector<std::string> read(const std::string& text) {
+    std::vector<std::string> out;
+    for (const Problem& problem : read_yaml(text, sections, [](const std::string&) { return std::nullopt; })) {
+      out.push_back(render(problem, "f"));
+    }
+    return out;
+  }
+};
+
+TEST(Reader, ReadsAListOfMaps) {
+  Library library;
+  EXPECT_THAT(library.read("library:\n  shelves:\n    - label: poems\n      books: 7\n    - {label: 'maps: old'}\n"), IsEmpty());
+  ASSERT_EQ(library.shelves.size(), 2U);
+  EXPECT_EQ(library.shelves[0].label, "poems");
+  EXPECT_EQ(library.shelves[0].books, 7);
+  EXPECT_EQ(library.shelves[1].label, "maps: old");
+  EXPECT_EQ(library.shelves[1].books, 3);
+  EXPECT_THAT(render_current_yaml(library.sections), HasSubstr("shelves: [{label: poems, books: 7}, {label: \"maps: old\"}]"));
+  Library again;
+  EXPECT_THAT(again.read(render_current_yaml(library.sections)), IsEmpty());
+  EXPECT_EQ(again.shelves[1].label, "maps: old");
+}
+
+TEST(Reader, TellsWhichMapOfAListIsWrong) {
+  Library library;
+  EXPECT_THAT(library.read("library:\n  shelves:\n    - label: poems\n      boks: 1\n    - books: 100\n    - poems\n"),
+              ElementsAre("f:4:7: library.shelves[0].boks: unknown key: did you mean 'books'?",
+                          "f:5:14: library.shelves[1].books: '100' is out of range: allowed is 0 to 99",
+                          "f:5:7: library.shelves[1].label: is missing: give it a value (string)",
+                          "f:6:7: library.shelves[2]: expected a map, e.g. 'label: ...'"));
+  EXPECT_THAT(library.read("library:\n  shelves: poems\n"),
+              ElementsAre("f:2:12: library.shelves: expected a list of maps: a line '- key: value' for each"));
+  std::string many = "library:\n  shelves:\n";
+  for (int i = 0; i < 257; ++i) {
+    many += "    - label: x\n";
+  }
+  EXPECT_THAT(library.read(many), ElementsAre("f:3:5: library.shelves: 257 are too many: allowed is at most 256"));
+}
+
+TEST(Reader, ReferencesNameTheKeysOfMaps) {
+  const Library library;
+  EXPECT_THAT(render_reference_yaml(library.sections),
+              HasSubstr("  # Where books stand. (list of maps, at most 256)\n"
+                        "  #  - label: What stands on it. (string, required)\n"
+                        "  #  - books: How many. (integer, 0 to 99)\n  shelves: []\n"));
+  EXPECT_THAT(render_reference_markdown(library.sections),
+              HasSubstr("| `shelves[].label` | string |  | required |  | What stands on it. |\n"
+                        "| `shelves[].books` | integer | 0 to 99 | `3` |  | How many. |\n"));
+}
+
 }  // namespace
 }  // namespace sensus::config::test
