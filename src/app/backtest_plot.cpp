@@ -128,8 +128,9 @@ void BacktestPlot::halve() {
   per_stretch_ *= 2;
 }
 
-std::string BacktestPlot::render_svg(const std::string& title) const {
+std::string BacktestPlot::render(const std::string& title, std::size_t top) const {
   std::string out = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " + pixel(kWidth) + " " + pixel(kHeight) +
+                    (top == 0 ? std::string() : "' y='" + std::to_string(top) + "' width='" + pixel(kWidth) + "' height='" + pixel(kHeight)) +
                     "' font-family='sans-serif'>\n<rect width='100%' height='100%' fill='#fff'/>\n<text x='" + pixel(kLeft) +
                     "' y='20' font-size='15'>" + escape(title) + "</text>\n";
   if (stretches_.empty()) {
@@ -173,10 +174,27 @@ std::string BacktestPlot::render_svg(const std::string& title) const {
   return out + "</svg>\n";
 }
 
-std::string BacktestPlot::render_html(const std::string& title) const {
-  return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>" + escape(title) +
-         "</title><style>body{margin:1rem;font-family:sans-serif}svg{width:100%;height:auto}</style></head><body>\n" + render_svg(title) +
-         "</body></html>\n";
+std::string render_svg(const std::vector<TitledPlot>& plots) {
+  if (plots.size() == 1) {
+    return plots.front().plot.render(plots.front().title);
+  }
+  const auto height = static_cast<std::size_t>(kHeight);
+  std::string out = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " + pixel(kWidth) + " " +
+                    pixel(kHeight * static_cast<double>(plots.size())) + "'>\n";
+  for (std::size_t i = 0; i < plots.size(); ++i) {
+    out += plots[i].plot.render(plots[i].title, i * height);
+  }
+  return out + "</svg>\n";
+}
+
+std::string render_html(const std::vector<TitledPlot>& plots) {
+  std::string out = "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>" +
+                    (plots.size() == 1 ? escape(plots.front().title) : std::to_string(plots.size()) + " series") +
+                    "</title><style>body{margin:1rem;font-family:sans-serif}svg{width:100%;height:auto}</style></head><body>\n";
+  for (const TitledPlot& one : plots) {
+    out += one.plot.render(one.title);
+  }
+  return out + "</body></html>\n";
 }
 
 }  // namespace sensus::app

@@ -14,10 +14,8 @@ namespace sensus::app {
 class BacktestPlot {
  public:
   void add(Timestamp time, double value, const ml::Verdict& verdict);
-  /// An SVG document.
-  [[nodiscard]] std::string render_svg(const std::string& title) const;
-  /// The same in an HTML page.
-  [[nodiscard]] std::string render_html(const std::string& title) const;
+  /// An SVG element, 1200 by 360; `top` is its place in one that holds it.
+  [[nodiscard]] std::string render(const std::string& title, std::size_t top = 0) const;
 
  private:
   static constexpr std::size_t kColumns = 2000;
@@ -42,5 +40,13 @@ class BacktestPlot {
   std::size_t in_last_ = 0;
   std::vector<Mark> marks_;
 };
+
+struct TitledPlot {
+  std::string title;
+  BacktestPlot plot;
+};
+/// An SVG document, or an HTML page, with the pictures one below the other.
+[[nodiscard]] std::string render_svg(const std::vector<TitledPlot>& plots);
+[[nodiscard]] std::string render_html(const std::vector<TitledPlot>& plots);
 
 }  // namespace sensus::app

@@ -1,5 +1,6 @@
 #include "backtest_internal.hpp"
 #include "backtest_plot_internal.hpp"
+#include "stored_backtest_internal.hpp"
 
 #include "sensus/app/ctl.hpp"
 
@@ -149,8 +150,46 @@ TEST(BacktestPlot, KeepsItsSizeWhateverComes) {
     verdict.is_anomaly = i % 2 == 0;
     plot.add(from_unix_us(1'740'960'000'000'000) + std::chrono::seconds(i), i % 7, verdict);
   }
-  EXPECT_LT(plot.render_svg("a < b").size(), 2'000'000U);
-  EXPECT_THAT(plot.render_svg("a < b"), testing::HasSubstr("a &lt; b"));
+  EXPECT_LT(plot.render("a < b").size(), 2'000'000U);
+  EXPECT_THAT(plot.render("a < b"), testing::HasSubstr("a &lt; b"));
+}
+
+TEST(BacktestPlot, SeveralStandBelowEachOther) {
+  const BacktestPlot plot;
+  const std::vector<TitledPlot> plots{{"one", plot}, {"two", plot}};
+  EXPECT_THAT(render_svg(plots), testing::HasSubstr("viewBox='0 0 1200.0 720.0'"));
+  EXPECT_THAT(render_svg(plots), testing::HasSubstr("y='360' width='1200.0'"));
+  EXPECT_THAT(render_html(plots), testing::AllOf(testing::HasSubstr("<title>2 series</title>"), testing::HasSubstr(">two</text>")));
+}
+
+TEST(SeriesBacktest, OfACounterScoresRates) {
+  const auto make = [](bool is_counter) { return SeriesBacktest(make_backtest_detector({}).value(), "x,", is_counter); };
+  const Timestamp start = from_unix_us(1'740'960'000'000'000);
+  SeriesBacktest counter = make(true);
+  EXPECT_EQ(counter.score({start, 100}), "");
+  EXPECT_EQ(counter.score({start + 60s, 160}), "x,2025-03-03T00:01:00Z,1,0.000000,0,,0\n");
+  EXPECT_EQ(counter.score({start + 120s, 30}), "x,2025-03-03T00:02:00Z,0.5,0.000000,0,,0\n") << "it began again";
+  EXPECT_EQ(counter.summary(), "2 steps, 0 notable, 0 alerting");
+  SeriesBacktest gauge = make(false);
+  EXPECT_EQ(gauge.score({start, 100}), "x,2025-03-03T00:00:00Z,100,0.000000,0,,0\n");
+}
+
+TEST(SeriesBacktest, NamesAreQuotedWhereTheyMust) {
+  EXPECT_EQ(quote_csv("up"), "up");
+  EXPECT_EQ(quote_csv("cpu{host=\"a\"}"), "\"cpu{host=\"\"a\"\"}\"");
+}
+
+TEST(SeriesBacktest, MistakesNameTheFlag) {
+  const auto message = [](const BacktestOptions& options) {
+    const Result<> done = run_stored_backtest(options, {});
+    return done ? std::string() : done.error().message;
+  };
+  EXPECT_THAT(message({.series = "cpu{"}), testing::StartsWith("--series: "));
+  EXPECT_THAT(message({.series = "cpu", .from = "once", .to = "2"}), testing::HasSubstr("--from is not a time: once"));
+  EXPECT_THAT(message({.series = "cpu", .from = "1", .to = "then"}), testing::HasSubstr("--to is not a time: then"));
+  EXPECT_THAT(message({.series = "cpu", .from = "120", .to = "130"}), testing::HasSubstr("--from must be a step or more before --to"));
+  EXPECT_THAT(message({.series = "cpu", .from = "1", .to = "200", .step = "500ms"}), testing::HasSubstr("--step is 1s to 1d"));
+  EXPECT_THAT(message({.profile = "huge", .series = "cpu", .from = "1", .to = "200"}), testing::HasSubstr("--profile is one of"));
 }
 
 TEST_F(Backtest, IsAVerbOfSensusctl) {
