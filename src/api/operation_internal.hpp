@@ -82,6 +82,7 @@ using Operations = std::vector<Operation>;
 [[nodiscard]] Operations alert_operations();
 [[nodiscard]] Operations analysis_operations();
 [[nodiscard]] Operations model_operations();
+[[nodiscard]] Operations forecast_operations();
 [[nodiscard]] Operations series_operations();
 [[nodiscard]] Operations metadata_operations();
 [[nodiscard]] Operations event_operations();

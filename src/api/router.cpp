@@ -74,7 +74,7 @@ http::Route make_route(const Operation& operation, const std::shared_ptr<State>&
 Operations collect_operations() {
   Operations all;
   for (Operations part : {ingest_operations(), remote_write_operations(), otlp_operations(), alert_operations(), analysis_operations(),
-                          model_operations(),
+                          model_operations(), forecast_operations(),
                           series_operations(), remote_read_operations(), metadata_operations(),
                           event_operations(), health_operations(), docs_operations()}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));

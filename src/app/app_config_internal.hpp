@@ -2,6 +2,7 @@
 
 #include "sensus/analysis/anomaly_worker.hpp"
 #include "sensus/analysis/explain_worker.hpp"
+#include "sensus/analysis/forecaster.hpp"
 #include "sensus/analysis/model_jobs.hpp"
 #include "sensus/api/router.hpp"
 #include "sensus/app/application.hpp"

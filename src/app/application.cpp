@@ -155,6 +155,9 @@ void Application::create_workers() {
       config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);
+  forecaster_ = std::make_unique<analysis::Forecaster>(
+      analysis::Forecaster::Deps{*samples_, *metadata_, *models_, *detector_states_, *cpu_pool_, clock_, metrics_}, config_.anomaly,
+      std::chrono::duration_cast<std::chrono::seconds>(config_.ingest.analysis_step));
 
   create_consumer(model::Topic::metrics, config_.stream,
                   [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); });
@@ -189,6 +192,8 @@ void Application::create_router() {
                                   model::AlertBatch batch) { return accept_alerts(deadline, tenant, std::move(batch)); },
           .subscribe = [this](Deadline deadline,
                               std::optional<std::string> id) { return live_feed_->subscribe(deadline, std::move(id)); },
+          .forecast = [this](Deadline deadline, TenantId tenant,
+                             model::ForecastQuery query) { return forecaster_->forecast(deadline, tenant, std::move(query)); },
           .alerts = *alerts_,
           .analyses = *analyses_,
           .models = *models_,

@@ -137,6 +137,7 @@ class Application {
   std::unique_ptr<analysis::AnomalyWorker> anomaly_worker_;
   std::unique_ptr<analysis::ModelJobs> model_jobs_;
   std::unique_ptr<analysis::ExplainWorker> explain_worker_;
+  std::unique_ptr<analysis::Forecaster> forecaster_;
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;
   std::unique_ptr<ingest::Ingestor> ingestor_;

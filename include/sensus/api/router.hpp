@@ -5,6 +5,7 @@
 #include "sensus/core/ids.hpp"
 #include "sensus/http/router.hpp"
 #include "sensus/model/alert.hpp"
+#include "sensus/model/forecast.hpp"
 #include "sensus/model/limits.hpp"
 #include "sensus/model/metadata.hpp"
 #include "sensus/model/sample.hpp"
@@ -53,6 +54,9 @@ using AcceptAlerts =
     std::function<runtime::Async<std::vector<storage::AlertOutcome>>(Deadline, TenantId, model::AlertBatch)>;
 using Subscribe = std::function<runtime::Async<std::unique_ptr<stream::LiveFeed::Subscription>>(
     Deadline, std::optional<std::string> last_event_id)>;
+/// Of analysis::Forecaster.
+using Forecast =
+    std::function<runtime::Async<std::vector<model::SeriesForecast>>(Deadline, TenantId, model::ForecastQuery)>;
 
 /// Exactly what the routes use. **Lifetime**: all of it outlives the router.
 struct Deps {
@@ -60,6 +64,7 @@ struct Deps {
   NoteMetadata note_metadata;
   AcceptAlerts accept_alerts;
   Subscribe subscribe;
+  Forecast forecast;
   storage::AlertStore& alerts;
   storage::AnalysisStore& analyses;
   storage::ModelStore& models;

@@ -377,6 +377,20 @@ struct FakeFlow {
     }
     co_return outcomes;
   }
+  model::ForecastQuery seen_forecast;
+  runtime::Async<std::vector<model::SeriesForecast>> forecast(Deadline, TenantId, model::ForecastQuery query) {
+    seen_forecast = query;
+    if (error) {
+      co_return *error;
+    }
+    std::vector<model::SeriesForecast> out(2);
+    out[0] = {.id = 3, .metric_name = "disk_used_ratio", .labels = {{"host", "db-1"}}, .status = model::SeriesForecast::Status::ok};
+    out[0].learned_to = at("2026-11-20T09:59:00Z");
+    out[0].points = {{at("2026-11-20T11:00:00Z"), 0.5, 0.4, 0.6}};
+    out[0].limit_earliest = out[0].limit_at = at("2026-11-20T11:00:00Z");
+    out[1] = {.id = 4, .metric_name = "requests_total", .is_rate = true, .status = model::SeriesForecast::Status::silent};
+    co_return out;
+  }
   runtime::Async<std::unique_ptr<stream::LiveFeed::Subscription>> subscribe(Deadline,
                                                                             std::optional<std::string> last_event_id) {
     seen_last_event_id = std::move(last_event_id);
@@ -423,6 +437,8 @@ struct World {
                                      model::AlertBatch batch) { return flow.accept_alerts(deadline, tenant, std::move(batch)); },
              .subscribe = [this](Deadline deadline,
                                  std::optional<std::string> id) { return flow.subscribe(deadline, std::move(id)); },
+             .forecast = [this](Deadline deadline, TenantId tenant,
+                                model::ForecastQuery query) { return flow.forecast(deadline, tenant, std::move(query)); },
              .alerts = alerts,
              .analyses = analyses,
              .models = models,

@@ -107,6 +107,12 @@ TEST_F(OpenApi, ExamplesOfParametersAreAccepted) {
       if (path == "/api/v1/query_range" && parameter["name"] != "metric") {
         query.emplace_back("metric", "m");
       }
+      if (path == "/api/v1/forecast" && parameter["name"] != "series") {
+        query.emplace_back("series", "m");
+      }
+      if (path == "/api/v1/forecast" && parameter["name"] == "direction") {
+        query.emplace_back("limit", "1");
+      }
       if (parameter["name"] == "to" || parameter["name"] == "end") {
         query.emplace_back("from", "1790000000");
         query.emplace_back("step", "30d");
