@@ -5,6 +5,7 @@
 #include "pg/session_internal.hpp"
 #include "pg/sqlstate_internal.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace sensus::pg {
@@ -44,9 +45,14 @@ Error newer_schema(int found, int known) {
 
 Result<> check_history(Session& session, const std::map<int, Applied>& applied,
                        const std::vector<Migration>& migrations) {
-  const int head = static_cast<int>(migrations.size());
-  if (!applied.empty() && applied.rbegin()->first > head) {
-    return newer_schema(applied.rbegin()->first, head);
+  const auto known = [&migrations](int version) {
+    return std::any_of(migrations.begin(), migrations.end(),
+                       [version](const Migration& migration) { return migration.version == version; });
+  };
+  for (const auto& [version, row] : applied) {
+    if (!known(version)) {
+      return newer_schema(version, head_of(migrations));
+    }
   }
   for (const Migration& migration : migrations) {
     const auto found = applied.find(migration.version);
@@ -97,7 +103,7 @@ Result<int> migrate(Session& session, const std::vector<Migration>& migrations,
       log.info("schema migrated", {{"version", migration.version}, {"name", migration.name}});
     }
   }
-  return static_cast<int>(migrations.size());
+  return head_of(migrations);
 }
 
 Error describe_failure(const SqlFailure& failure, std::string_view doing) {
@@ -107,6 +113,10 @@ Error describe_failure(const SqlFailure& failure, std::string_view doing) {
 }
 
 }  // namespace
+
+int head_of(const std::vector<Migration>& migrations) {
+  return migrations.empty() ? 0 : migrations.back().version;
+}
 
 Result<int> migrate_blocking(const Options& options, const std::vector<Migration>& migrations,
                              const telemetry::Log& log) {

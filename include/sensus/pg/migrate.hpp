@@ -11,14 +11,17 @@
 namespace sensus::pg {
 
 struct Migration {
-  int version = 0;        ///< 1, 2, 3, ... without gaps.
+  int version = 0;        ///< Ascending; a number may be left out.
   std::string_view name;  ///< "initial_schema"
   std::string_view sql;
 };
 
+/// The version that these lead to; 0 without any.
+[[nodiscard]] int head_of(const std::vector<Migration>& migrations);
+
 /// Applies what is missing, each in its own transaction, under one advisory lock (replicas wait for each other), as role
 /// sensus_owner, and records version, name, checksum and time in sensus.schema_migrations. Returns the version reached.
-/// **Errors**: `conflict` when the database is newer than this binary, or an applied migration was changed. Blocks.
+/// **Errors**: `conflict` when the database has one that this binary does not know, or an applied migration was changed. Blocks.
 [[nodiscard]] Result<int> migrate_blocking(const Options& options, const std::vector<Migration>& migrations,
                                            const telemetry::Log& log);
 

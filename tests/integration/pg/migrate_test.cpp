@@ -43,6 +43,21 @@ TEST(Migrate, AFailedMigrationLeavesNothingOfItself) {
   EXPECT_EQ(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).value(), 2) << "recovers";
 }
 
+TEST(Migrate, ANumberMayBeLeftOutAndComeLater) {
+  TestDatabase db(false);
+  const pg::Migration fifth{5, "fifth", "alter table a add column k int"};
+  ASSERT_EQ(pg::migrate_blocking(db.owner_options(), {kTwo[0], fifth}, kSilent).value(), 5);
+  EXPECT_TRUE(pg::check_schema_blocking(db.options(), 5).has_value());
+  const std::vector<pg::Migration> all{kTwo[0], kTwo[1], fifth};
+  ASSERT_EQ(pg::migrate_blocking(db.owner_options(), all, kSilent).value(), 5);
+  EXPECT_EQ(db.admin_value("select string_agg(version || ' ' || name, ', ' order by version) from "
+                           "sensus.schema_migrations"),
+            "1 first, 2 second, 5 fifth");
+  const auto refused = pg::migrate_blocking(db.owner_options(), {kTwo[0], fifth}, kSilent);
+  ASSERT_FALSE(refused.has_value()) << "one that this program does not know";
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+}
+
 TEST(Migrate, RefusesANewerSchemaAndSaysWhatToDo) {
   TestDatabase db(false);
   ASSERT_TRUE(pg::migrate_blocking(db.owner_options(), kTwo, kSilent).has_value());
