@@ -17,6 +17,8 @@ void describe(config::Section& section, AnomalyOptions& options) {
   section.duration("state_save_interval", options.state_save_interval, 1min, 24h,
                 "The state of every detector is saved once in this time, and at the end of the daemon. Shorter writes more to PostgreSQL, "
                 "longer has more steps to replay after a crash; nothing is lost either way.");
+  section.duration("owner_lease", options.owner_lease, 1s, 5min,
+                   "One replica analyses at a time. When it dies or hangs another takes over after this; a stop hands over at once.");
 }
 
 }  // namespace sensus::analysis

@@ -154,6 +154,21 @@ runtime::Async<> AnomalyWorker::Impl::save_all(std::shared_ptr<Impl> self, Deadl
   co_return Result<>{};
 }
 
+runtime::Async<> AnomalyWorker::Impl::forget_all(std::shared_ptr<Impl> self, Deadline deadline) {
+  Turn turn(*self);
+  Result<> entered = co_await turn.enter(deadline);
+  if (!entered) {
+    co_return std::move(entered).error();
+  }
+  self->cache.clear();
+  self->pending.clear();
+  self->learned_anew.clear();
+  self->learned_feedback.clear();
+  self->metrics.detectors.set(0);
+  self->metrics.pending_steps.set(0);
+  co_return Result<>{};
+}
+
 /// Gives detectors to the tasks that have a sound saved state. The others are learned from samples.
 runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<SeriesTask>& tasks) {
   const TenantId tenant = tasks.front().key.tenant;

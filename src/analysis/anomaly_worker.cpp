@@ -256,6 +256,7 @@ runtime::Task AnomalyWorker::run_schedule() { return Impl::run_schedule(impl_); 
 runtime::Async<std::size_t> AnomalyWorker::retrain() { return Impl::retrain_all(impl_); }
 runtime::Task AnomalyWorker::run_saving() { return Impl::run_saving(impl_); }
 runtime::Async<> AnomalyWorker::save_all(Deadline deadline) { return Impl::save_all(impl_, deadline); }
+runtime::Async<> AnomalyWorker::forget_all(Deadline deadline) { return Impl::forget_all(impl_, deadline); }
 void AnomalyWorker::look_at_version() {
   if (impl_->looking) {
     impl_->looking->notify();

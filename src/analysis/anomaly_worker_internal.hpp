@@ -86,6 +86,7 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   // anomaly_states.cpp
   static runtime::Task run_saving(std::shared_ptr<Impl> self);
   static runtime::Async<> save_all(std::shared_ptr<Impl> self, Deadline deadline);
+  static runtime::Async<> forget_all(std::shared_ptr<Impl> self, Deadline deadline);
   runtime::Async<> save_states(Deadline deadline, std::vector<SeriesKey> keys);
   runtime::Async<> restore(Deadline deadline, std::vector<SeriesTask>& tasks);
   [[nodiscard]] std::optional<storage::DetectorState> seal(SeriesKey key, const std::set<SeriesKey>& uncommitted) const;

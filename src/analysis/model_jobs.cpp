@@ -113,6 +113,9 @@ runtime::Async<> ModelJobs::Impl::keep(Running& running, double progress) {
 
 /// False when there was nothing to do.
 runtime::Async<bool> ModelJobs::Impl::run_next() {
+  if (deps.may_run && !deps.may_run()) {
+    co_return false;
+  }
   const Deadline deadline = Deadline::after(kStoreLimit);
   Result<std::optional<model::Job>> claimed = co_await deps.jobs.claim(deadline, kDefaultTenant, deps.owner, kLease);
   if (!claimed) {

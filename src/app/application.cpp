@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -24,6 +25,12 @@ std::string process_name() {
     host[0] = '\0';
   }
   return "sensusd-" + std::string(host.data()) + "-" + std::to_string(::getpid());
+}
+
+/// Host and process number are the same for every container of an image that names its host.
+std::string unique_process_name() {
+  std::random_device random;
+  return process_name() + "-" + std::to_string(random());
 }
 
 // A tenth of what a thread without it gets, where both want the processor.
@@ -92,7 +99,7 @@ Result<> Application::create() {
   create_workers();
   SENSUS_TRY(model_jobs_, analysis::ModelJobs::make({*jobs_, *models_, *samples_, *detector_states_, *anomaly_worker_, *cpu_pool_, clock_,
                                                      logs_.log("analysis"), metrics_, process_name(),
-                                                     config_.anomaly},
+                                                     config_.anomaly, [this] { return ownership_->holds(); }},
                                                     config_.models));
   stop_stack_.push("analysis", [this](Deadline deadline) { return stop_analysis(deadline); });
 
@@ -126,6 +133,7 @@ void Application::create_stores() {
   models_ = storage::make_model_store(*database_);
   detector_states_ = storage::make_detector_state_store(*database_);
   jobs_ = storage::make_job_store(*database_);
+  leases_ = storage::make_lease_store(*database_);
   feedback_ = storage::make_feedback_store(*database_);
   samples_ = storage::make_sample_store(*database_);
   metadata_ = storage::make_metadata_store(*database_);
@@ -159,8 +167,14 @@ void Application::create_workers() {
       analysis::Forecaster::Deps{*samples_, *metadata_, *models_, *detector_states_, *cpu_pool_, clock_, metrics_}, config_.anomaly,
       std::chrono::duration_cast<std::chrono::seconds>(config_.ingest.analysis_step));
 
-  create_consumer(model::Topic::metrics, config_.stream,
-                  [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); });
+  ownership_ = std::make_unique<analysis::Ownership>(analysis::Ownership::Deps{
+      *leases_, clock_, log, metrics_, unique_process_name(), config_.anomaly.owner_lease,
+      [this](Deadline deadline) { return anomaly_worker_->forget_all(deadline); }, [this] { steps_consumer_->set_active(true); },
+      [this](Deadline deadline) { return hand_over_analysis(deadline); }});
+  steps_consumer_ = &create_consumer(
+      model::Topic::metrics, config_.stream,
+      [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); },
+      [this] { return ownership_->holds(); });
   create_consumer(model::Topic::alerts, config_.stream,
                   [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_alerts(std::move(entries)); });
   // One at a time: the model answers one after the other. Consumers keep what they work on from being claimed, however long it takes,
@@ -172,14 +186,16 @@ void Application::create_workers() {
                   [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_explanations(std::move(entries)); });
 }
 
-void Application::create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler) {
+stream::Consumer& Application::create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler,
+                                               std::function<bool()> holds) {
   consumers_.push_back(std::make_unique<stream::Consumer>(
-      stream::Consumer::Deps{runtime_.executor(), config_.redis, logs_.log("stream"), metrics_}, std::move(options), topic,
+      stream::Consumer::Deps{runtime_.executor(), config_.redis, logs_.log("stream"), metrics_, std::move(holds)}, std::move(options), topic,
       std::move(handler),
       [this](stream::Entry entry, std::int64_t deliveries, std::string reason) {
         return store_dead_letter(std::move(entry), deliveries, std::move(reason));
       },
       [this, topic] { relay_->republish(topic); }));
+  return *consumers_.back();
 }
 
 void Application::create_router() {
@@ -226,6 +242,7 @@ void Application::register_health() {
   health_.add("redis", false, [this] { return redis_->health(); });
   health_.add("relay", false, [this] { return relay_->health(); });
   health_.add("ingest", false, [this] { return ingestor_->health(); });
+  health_.add("analysis", false, [this] { return ownership_->health(); });
   health_.add("partitions", false, [this] {
     return partitions_.default_rows == 0
                ? HealthReport{}

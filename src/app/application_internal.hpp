@@ -4,6 +4,7 @@
 #include "embedded_internal.hpp"
 #include "exit_guard_internal.hpp"
 
+#include "sensus/analysis/ownership.hpp"
 #include "sensus/core/clock.hpp"
 #include "sensus/pg/database.hpp"
 #include "sensus/runtime/blocking_pool.hpp"
@@ -13,6 +14,7 @@
 #include "sensus/runtime/task_group.hpp"
 #include "sensus/storage/compaction.hpp"
 #include "sensus/storage/jobs.hpp"
+#include "sensus/storage/leases.hpp"
 #include "sensus/storage/maintenance.hpp"
 #include "sensus/storage/outbox.hpp"
 #include "sensus/stream/consumer.hpp"
@@ -51,7 +53,8 @@ class Application {
   void create_stores();
   void create_streams();
   void create_workers();
-  void create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler);
+  stream::Consumer& create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler,
+                                    std::function<bool()> holds = {});
   void create_router();
   void register_health();
 
@@ -72,6 +75,7 @@ class Application {
   runtime::Async<> stop_server(Deadline deadline);
   runtime::Async<> stop_ingest(Deadline deadline);
   runtime::Async<> stop_analysis(Deadline deadline);
+  runtime::Async<> hand_over_analysis(Deadline deadline);
   runtime::Async<> stop_relay(Deadline deadline);
   runtime::Async<> stop_live_feed(Deadline deadline);
   runtime::Async<> stop_redis(Deadline deadline);
@@ -117,6 +121,7 @@ class Application {
   std::unique_ptr<storage::ModelStore> models_;
   std::unique_ptr<storage::DetectorStateStore> detector_states_;
   std::unique_ptr<storage::JobStore> jobs_;
+  std::unique_ptr<storage::LeaseStore> leases_;
   std::unique_ptr<storage::FeedbackStore> feedback_;
   std::unique_ptr<storage::SampleStore> samples_;
   std::unique_ptr<storage::MetadataStore> metadata_;
@@ -138,7 +143,9 @@ class Application {
   std::unique_ptr<analysis::ModelJobs> model_jobs_;
   std::unique_ptr<analysis::ExplainWorker> explain_worker_;
   std::unique_ptr<analysis::Forecaster> forecaster_;
+  std::unique_ptr<analysis::Ownership> ownership_;
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
+  stream::Consumer* steps_consumer_ = nullptr;  ///< One of `consumers_`: the one that only the owner of the analysis runs.
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;
   std::unique_ptr<ingest::Ingestor> ingestor_;
   std::unique_ptr<ingest::MetadataKeeper> metadata_keeper_;

@@ -17,7 +17,7 @@ using runtime::Async;
 using runtime::Task;
 
 /// Of what the stop may take; what is not saved by then is replayed.
-constexpr std::chrono::seconds kSaveLimit{8};
+constexpr std::chrono::seconds kHandOverLimit{11};
 
 std::string join(const std::vector<std::string>& parts) {
   std::string out;
@@ -98,6 +98,9 @@ void Application::request_stop(int exit_code) {
   }
   stop_requested_ = true;
   exit_code_ = exit_code;
+  if (ownership_) {
+    ownership_->resign();  // Another replica goes on at once, while this one drains.
+  }
   exit_guard_.arm(Deadline::after(config_.service.shutdown_timeout + std::chrono::milliseconds{500}));
   stop_requested_signal_.notify();
 }
@@ -157,22 +160,24 @@ Async<> Application::stop_ingest(Deadline deadline) {
   co_return stopped ? tasks : stopped;
 }
 
+/// To another replica, or to whoever starts next.
+Async<> Application::hand_over_analysis(Deadline deadline) {
+  steps_consumer_->set_active(false);
+  const Result<> parked = co_await steps_consumer_->wait_parked(deadline);
+  const Result<> saved = co_await anomaly_worker_->save_all(deadline);
+  co_return parked ? saved : parked;
+}
+
 Async<> Application::stop_analysis(Deadline deadline) {
+  const Deadline limit = min(deadline, Deadline::after(kHandOverLimit));
+  const Result<> resigned = co_await ownership_->wait_resigned(limit);
   for (const auto& consumer : consumers_) {
     consumer->stop();
   }
   anomaly_worker_->stop();
   model_jobs_->stop();
   const Result<> ended = co_await analysis_tasks_->stop(std::min<Duration>(3s, deadline.remaining()));
-  if (started_) {
-    const Deadline limit = min(deadline, Deadline::after(kSaveLimit));
-    const Result<> saved = co_await anomaly_worker_->save_all(limit);
-    if (!saved) {
-      log_.warning("not all states of detectors were saved; they are brought up to date from stored samples after the start",
-                   {{"error", saved.error().message}});
-    }
-  }
-  co_return ended;
+  co_return resigned ? ended : resigned;
 }
 
 Async<> Application::stop_relay(Deadline deadline) {

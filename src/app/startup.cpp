@@ -16,7 +16,7 @@ using runtime::Task;
 /// Blocks; for the cpu pool.
 Result<int> migrate(const pg::Options& options, const telemetry::Log& log) {
   const auto& migrations = storage::migrations();
-  const int head = static_cast<int>(migrations.size());
+  const int head = pg::head_of(migrations);
   if (options.migration_url.empty()) {
     SENSUS_TRY_VOID(pg::check_schema_blocking(options, head));
     return head;
@@ -77,6 +77,7 @@ void Application::start_workers() {
   for (const auto& consumer : consumers_) {
     analysis_tasks_->spawn("consumer", consumer->run());
   }
+  analysis_tasks_->spawn("ownership of the analysis", ownership_->run());
   analysis_tasks_->spawn("model version", anomaly_worker_->run_schedule());
   analysis_tasks_->spawn("model jobs", model_jobs_->run());
   analysis_tasks_->spawn("saving of detectors", anomaly_worker_->run_saving());

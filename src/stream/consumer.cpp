@@ -67,12 +67,15 @@ Consumer::Impl::Impl(Deps deps, Options o, model::Topic t, Handler h, DeadLetter
       handler(std::move(h)),
       dead_letters(std::move(d)),
       on_lost(std::move(l)),
+      holds(std::move(deps.holds)),
       instruments(deps.metrics, key),
       client(executor, "consumer-" + std::string(model::to_string(t)), deps.redis, deps.log,
              deps.metrics),
       wake(executor),
       keeper_wake(executor),
-      children_done(executor) {
+      children_done(executor),
+      parked_now(executor),
+      active(!holds) {
   SENSUS_ASSERT(model::has_group(t));
 }
 
@@ -85,6 +88,7 @@ runtime::Task Consumer::Impl::run(Self self) {
     Impl& impl;
     ~Guard() {
       impl.finished = true;
+      impl.park();
       impl.client.stop();
       impl.keeper_wake.notify();
     }
@@ -104,12 +108,19 @@ runtime::Task Consumer::Impl::run(Self self) {
     const Guard guard{*self};
     runtime::Backoff backoff(runtime::BackoffOptions{50ms, 2000ms});
     while (!self->stopping) {
+      self->park();
+      if (!self->is_going()) {
+        const Deadline later = Deadline::after(1s);
+        co_await self->wake.wait(later);
+        continue;
+      }
       if (!self->client.connected()) {
         const Deadline soon = Deadline::after(20ms);
         co_await self->wake.wait(soon);
         continue;
       }
       const auto started = std::chrono::steady_clock::now();
+      self->parked = false;
       Result<> ended = co_await session(self);
       if (ended || self->stopping) {
         continue;
@@ -143,7 +154,8 @@ runtime::Task Consumer::Impl::keep_in_hand(Self self) {
     const Deadline next =
         Deadline::after(std::max<std::chrono::milliseconds>(self->options.claim_idle / 3, 10ms));
     co_await self->keeper_wake.wait(next);
-    if (self->finished || self->in_hand.empty() || !self->client.connected()) {
+    // One that is not the holder any more must not take them from its successor.
+    if (self->finished || self->in_hand.empty() || !self->client.connected() || !self->is_held()) {
       continue;
     }
     redis::Command command;
@@ -159,21 +171,26 @@ runtime::Task Consumer::Impl::keep_in_hand(Self self) {
 
 runtime::Async<> Consumer::Impl::session(Self self) {
   Result<> step = co_await ensure_group(self);
-  if (step) {
+  if (step && self->is_exclusive()) {
+    step = co_await claim_stale(self, 0ms);
+  } else if (step) {
     step = co_await drain_own(self);
   }
-  auto next_claim = std::chrono::steady_clock::now();
-  while (step && !self->stopping) {
+  // A read that blocks is the time that handing over takes.
+  const std::chrono::milliseconds block =
+      self->is_exclusive() ? std::min<std::chrono::milliseconds>(self->options.block, 1s) : self->options.block;
+  auto next_claim = std::chrono::steady_clock::now() + (self->is_exclusive() ? self->claim_interval() : 0ms);
+  while (step && self->is_going()) {
     const auto now = std::chrono::steady_clock::now();
     if (now >= next_claim) {
-      step = co_await claim_stale(self);
+      step = co_await claim_stale(self, self->options.claim_idle);
       next_claim = std::chrono::steady_clock::now() + self->claim_interval();
       continue;
     }
     const auto until_claim =
         std::chrono::duration_cast<std::chrono::milliseconds>(next_claim - now) + 1ms;
     Result<std::vector<RawEntry>> entries =
-        co_await read_new(self, std::min(self->options.block, until_claim));
+        co_await read_new(self, std::min(block, until_claim));
     if (!entries) {
       co_return std::move(entries).error();
     }
@@ -189,7 +206,7 @@ runtime::Async<> Consumer::Impl::session(Self self) {
 
 runtime::Async<> Consumer::Impl::drain_own(Self self) {
   std::string after = "0";
-  while (!self->stopping) {
+  while (self->is_going()) {
     Result<std::vector<RawEntry>> entries = co_await read_own(self, after);
     if (!entries) {
       co_return std::move(entries).error();
@@ -224,6 +241,21 @@ runtime::Async<> Consumer::Impl::leave_group(Self self) {
   co_return deleted ? Result<>{} : Result<>{deleted.error()};
 }
 
+void Consumer::Impl::park() {
+  parked = true;
+  parked_now.notify();
+}
+
+runtime::Async<> Consumer::Impl::wait_parked(Self self, Deadline deadline) {
+  while (!self->parked) {
+    const bool notified = co_await self->parked_now.wait(deadline);
+    if (!notified && !self->parked) {
+      co_return make_error(Errc::timeout, "the consumer of " + self->key + " was busy for too long");
+    }
+  }
+  co_return Result<>{};
+}
+
 void Consumer::Impl::note_session_error(const Error& error) {
   if (error.code == Errc::unavailable && !client.connected()) {
     return;  // The client says it, once.
@@ -244,6 +276,15 @@ runtime::Task Consumer::run() { return Impl::run(impl_); }
 void Consumer::stop() {
   impl_->stopping = true;
   impl_->wake.notify();
+}
+
+void Consumer::set_active(bool active) {
+  impl_->active = active;
+  impl_->wake.notify();
+}
+
+runtime::Async<> Consumer::wait_parked(Deadline deadline) {
+  return Impl::wait_parked(impl_, deadline);
 }
 
 telemetry::HealthReport Consumer::health() const {

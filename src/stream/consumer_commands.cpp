@@ -70,12 +70,13 @@ redis::Command render_repair(const std::string& key, const GroupState& group, st
           std::to_string(group.entries_read.value_or(0) + lost)};
 }
 redis::Command render_claim(const Options& options, const std::string& consumer,
-                            const std::string& key, const std::string& start) {
+                            const std::string& key, std::chrono::milliseconds idle,
+                            const std::string& start) {
   return {"XAUTOCLAIM",
           key,
           options.group,
           consumer,
-          std::to_string(options.claim_idle.count()),
+          std::to_string(idle.count()),
           start,
           "COUNT",
           std::to_string(options.batch)};
@@ -223,10 +224,10 @@ runtime::Async<> Consumer::Impl::add_dead(Self self, Entry entry, std::int64_t d
   co_return Result<>{};
 }
 
-runtime::Async<> Consumer::Impl::claim_stale(Self self) {
+runtime::Async<> Consumer::Impl::claim_stale(Self self, std::chrono::milliseconds idle) {
   std::string start = "0-0";
   do {
-    redis::Command command = render_claim(self->options, self->consumer, self->key, start);
+    redis::Command command = render_claim(self->options, self->consumer, self->key, idle, start);
     const Deadline deadline = self->command_deadline();
     Result<redis::Reply> reply = co_await self->client.command(deadline, std::move(command));
     if (!reply) {
@@ -248,7 +249,7 @@ runtime::Async<> Consumer::Impl::claim_stale(Self self) {
         co_return done;
       }
     }
-  } while (start != "0-0" && !self->stopping);
+  } while (start != "0-0" && self->is_going());
   co_return Result<>{};
 }
 

@@ -136,7 +136,7 @@ runtime::Async<> Consumer::Impl::deliver_again(Self self, std::vector<Entry> ent
   }
   std::vector<Entry> together;
   Result<> step;
-  for (std::size_t i = 0; i < entries.size() && step && !self->stopping; ++i) {
+  for (std::size_t i = 0; i < entries.size() && step && self->is_going(); ++i) {
     const std::int64_t count = (*counts)[i];
     Entry entry = std::move(entries[i]);
     if (count > self->options.deliveries_max) {
@@ -150,13 +150,16 @@ runtime::Async<> Consumer::Impl::deliver_again(Self self, std::vector<Entry> ent
       together.push_back(std::move(entry));
     }
   }
-  if (step && !together.empty() && !self->stopping) {
+  if (step && !together.empty() && self->is_going()) {
     step = co_await deliver(self, std::move(together));
   }
   co_return step;
 }
 
 runtime::Async<> Consumer::Impl::deliver(Self self, std::vector<Entry> batch) {
+  if (!self->is_held()) {
+    co_return Result<>{};  // Its successor takes it over.
+  }
   struct InHand {
     Impl& impl;
     ~InHand() { impl.in_hand.clear(); }
@@ -190,12 +193,12 @@ runtime::Async<std::vector<Disposition>> Consumer::Impl::call_until_reachable(
     const Errc code = dispositions.error().code;
     const bool again = is_outage(code) || ((code == Errc::timeout || code == Errc::conflict) &&
                                            backoff.attempt() < kTimeoutRepeats);
-    if (!again || self->stopping) {
+    if (!again || !self->is_going()) {
       co_return dispositions;
     }
     const Deadline pause = Deadline::after(backoff.next());
     co_await self->wake.wait(pause);
-    if (self->stopping) {
+    if (!self->is_going()) {
       co_return dispositions;
     }
   }
@@ -290,7 +293,7 @@ void Consumer::Impl::note_group_made() {
 
 void Consumer::Impl::note_handler_error(const Error& error) {
   trouble = error.message;
-  if (stopping) {
+  if (!is_going()) {
     return;
   }
   log.throttled(telemetry::LogLevel::warning, key + error.message,

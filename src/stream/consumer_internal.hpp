@@ -40,7 +40,8 @@ struct Consumer::Impl {
   static runtime::Task keep_in_hand(Self self);
   static runtime::Async<> session(Self self);
   static runtime::Async<> drain_own(Self self);
-  static runtime::Async<> claim_stale(Self self);
+  static runtime::Async<> claim_stale(Self self, std::chrono::milliseconds idle);
+  static runtime::Async<> wait_parked(Self self, Deadline deadline);
   static runtime::Async<> look_for_loss(Self self);
   static runtime::Async<> leave_group(Self self);
 
@@ -76,6 +77,12 @@ struct Consumer::Impl {
   void note_session_error(const Error& error);
   void note_dead(const Entry& entry, std::int64_t deliveries, const std::string& reason);
   [[nodiscard]] std::chrono::milliseconds claim_interval() const;
+  [[nodiscard]] bool is_exclusive() const { return static_cast<bool>(holds); }
+  /// May what was read be handled?
+  [[nodiscard]] bool is_held() const { return !holds || holds(); }
+  /// May more be read?
+  [[nodiscard]] bool is_going() const { return !stopping && active && is_held(); }
+  void park();
   [[nodiscard]] Deadline command_deadline() const {
     return Deadline::after(redis_options.command_timeout);
   }
@@ -90,16 +97,20 @@ struct Consumer::Impl {
   Handler handler;
   DeadLetterSink dead_letters;
   std::function<void()> on_lost;
+  std::function<bool()> holds;
   ConsumerInstruments instruments;
   redis::Client client;
   runtime::Signal wake;         ///< Ends pauses: stop.
   runtime::Signal keeper_wake;  ///< The same for the keeper.
   runtime::Signal children_done;
+  runtime::Signal parked_now;
   LossDetector losses;
   std::vector<std::string>
       in_hand;  ///< Ids the handler works on: the keeper shows Redis that they are alive.
   int children = 0;
   bool stopping = false;
+  bool active = true;
+  bool parked = true;  ///< No session is on.
   bool finished = false;  ///< `run` is over.
   std::string trouble;    ///< Of the handler, for health; empty when the last batch went well.
 };

@@ -28,6 +28,7 @@ struct AnomalyOptions {
   std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from.
   std::int64_t series_max = 20'000;                            ///< Detectors in memory; see AnomalyWorker.
   std::chrono::milliseconds state_save_interval{3'600'000};
+  std::chrono::milliseconds owner_lease{12'000};               ///< See Ownership.
 };
 void describe(config::Section& section, AnomalyOptions& options);
 
@@ -70,6 +71,8 @@ class AnomalyWorker {
   [[nodiscard]] runtime::Task run_saving();
   /// Saves what is new of all detectors; `timeout` when the deadline came first. To be called when nothing is handled any more.
   [[nodiscard]] runtime::Async<> save_all(Deadline deadline);
+  /// Forgets detectors and what is not committed, when nothing is being handled: another replica has gone on with the series.
+  [[nodiscard]] runtime::Async<> forget_all(Deadline deadline);
   void stop();
 
  private:

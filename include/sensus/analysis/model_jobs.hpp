@@ -47,6 +47,7 @@ class ModelJobs {
     telemetry::Metrics& metrics;
     std::string owner;           ///< Names this process; differs between replicas.
     AnomalyOptions configured;   ///< What versions are made of where a job does not say otherwise.
+    std::function<bool()> may_run = {};  ///< Asked before a job is claimed: where detectors are, there jobs run. Empty: always.
   };
   /// `invalid_input` for a zone or a time of day that is none.
   [[nodiscard]] static Result<std::unique_ptr<ModelJobs>> make(Deps deps, ModelOptions options);

@@ -36,6 +36,10 @@ class Consumer {
     redis::Options redis;
     telemetry::Log log;
     telemetry::Metrics& metrics;
+    /// Empty: replicas share the topic. Else one of them consumes it at a time, this one while this
+    /// says so: nothing is read or handled while it does not, and what any other consumer of the
+    /// group has pending is taken over at once, oldest first.
+    std::function<bool()> holds = {};
   };
   Consumer(Deps deps, Options options, model::Topic topic, Handler handler,
            DeadLetterSink dead_letters, std::function<void()> on_lost);
@@ -46,6 +50,11 @@ class Consumer {
   [[nodiscard]] runtime::Task run();
   /// Finishes the batch in hand, then ends within `block`.
   void stop();
+  /// False: finishes the batch in hand, and reads no more until true. At first an exclusive consumer
+  /// is not active, others are.
+  void set_active(bool active);
+  /// Nothing is in hand and nothing is being read; `timeout` when that does not come about.
+  [[nodiscard]] runtime::Async<> wait_parked(Deadline deadline);
   [[nodiscard]] telemetry::HealthReport health() const;
 
  private:

@@ -107,10 +107,10 @@ struct Recorder {
 /// A consumer with its recorder, running.
 struct ConsumerBench {
   ConsumerBench(const runtime::Executor& executor, const redis::Options& redis,
-                const stream::Options& options)
+                const stream::Options& options, std::function<bool()> holds = {})
       : tasks(executor, {}),
         consumer(
-            stream::Consumer::Deps{executor, redis, {}, metrics}, options, model::Topic::alerts,
+            stream::Consumer::Deps{executor, redis, {}, metrics, std::move(holds)}, options, model::Topic::alerts,
             [this](std::vector<Entry> batch) {
               return Recorder::handle(&recorder, std::move(batch));
             },
