@@ -124,7 +124,8 @@ Reply post_otlp_metrics(State& state, http::Request& request) {
   note_metadata(state, parsed->metadata, 0);
   state.otlp.stale_points.inc(static_cast<double>(parsed->stale_markers));
   add_deltas(state.otlp, *parsed);
-  if (const std::size_t sent = parsed->samples.size(); sent > 0) {
+  if (!parsed->samples.empty()) {
+    const std::size_t sent = parsed->samples.size();
     auto accepting =
         state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(parsed->samples));
     const auto accepted = co_await std::move(accepting);
@@ -153,7 +154,7 @@ OtlpState make_otlp_state(telemetry::Metrics& metrics) {
                       "OTLP data points rejected by partial success; senders do not repeat them");
   state.stale_points =
       metrics.counter("sensus_api_otlp_stale_points_total",
-                      "OTLP data points that say that there is no value any more; they are no samples");
+                      "OTLP data points that say that there is no value any more; they end their series and are no samples");
   state.deltas_late =
       metrics.counter("sensus_api_otlp_deltas_late_total",
                       "OTLP increments older than the last of their series, not counted again");

@@ -41,6 +41,17 @@ Error too_large() {
                                              " MiB: ask for fewer series or a shorter range");
 }
 
+/// The samples of a series, and a stale marker where it ended: a Prometheus that reads it lets it go at once instead of after
+/// its five minutes.
+std::vector<model::Sample> with_end(const storage::RangeSeries& series, Timestamp to) {
+  std::vector<model::Sample> points = series.points;
+  const std::optional<Timestamp>& ended_at = series.series.ended_at;
+  if (ended_at && *ended_at < to && !points.empty() && points.back().time < *ended_at) {
+    points.push_back({*ended_at, model::stale_marker()});
+  }
+  return points;
+}
+
 Reply post_read(State& state, const http::Request& request) {
   auto queries = parse_read(request);
   if (!queries) {
@@ -50,6 +61,7 @@ Reply post_read(State& state, const http::Request& request) {
   codec::RemoteReadAnswer answer;
   std::size_t left = kSamplesMax;
   for (codec::RemoteReadQuery& query : *queries) {
+    const Timestamp to = query.to;
     storage::SamplesQuery asked{std::move(query.selector), query.from, query.to, kSeriesMax, left};
     auto reading =
         state.deps.samples.read_samples(request.deadline, kDefaultTenant, std::move(asked));
@@ -60,7 +72,11 @@ Reply post_read(State& state, const http::Request& request) {
     std::size_t turn = 0;
     for (const storage::RangeSeries& series : *found) {
       left -= std::min(left, series.points.size());
-      answer.add_series(series.series.metric_name, series.series.labels, series.points);
+      if (series.series.ended_at) {
+        answer.add_series(series.series.metric_name, series.series.labels, with_end(series, to));
+      } else {
+        answer.add_series(series.series.metric_name, series.series.labels, series.points);
+      }
       turn += series.points.size() + 1;
       if (turn > kSamplesATurn) {
         turn = 0;
@@ -88,7 +104,7 @@ Operations remote_read_operations() {
        .description = "What `remote_read` of a Prometheus or a Thanos asks: a "
                       "prometheus.ReadRequest as a snappy block. The answer is a "
                       "prometheus.ReadResponse of samples (SAMPLES), labels sorted, samples "
-                      "ascending. At most 20000 series a query and "
+                      "ascending; a stale marker where a series ended. At most 20000 series a query and "
                       "4 million samples a request. Query parameters are ignored.",
        .body_schema = "RemoteReadBody",
        .body_limit = BodyLimit::ingest,

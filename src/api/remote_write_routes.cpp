@@ -89,7 +89,8 @@ Reply post_write(State& state, http::Request& request) {
   // A stale marker is taken in by ending its series, so it counts as written: a sender that gets
   // back less than it sent reports data loss.
   std::size_t written = parsed->stale_markers;
-  if (const std::size_t sent = parsed->samples.size(); sent > 0) {
+  if (!parsed->samples.empty()) {
+    const std::size_t sent = parsed->samples.size();
     auto accepting =
         state.deps.accept_samples(request.deadline, kDefaultTenant, std::move(parsed->samples));
     const auto accepted = co_await std::move(accepting);
@@ -123,7 +124,7 @@ RemoteWriteCounters make_remote_write_counters(telemetry::Metrics& metrics) {
           "Samples of remote-write requests that were not taken; senders do not repeat them"),
       .stale_markers =
           metrics.counter("sensus_api_remote_write_stale_markers_total",
-                          "Markers of remote-write that a series ended; they are no samples"),
+                          "Markers of remote-write that a series ended; they end it and are no samples"),
       .histograms_skipped =
           metrics.counter("sensus_api_remote_write_skipped_histograms_total",
                           "Native histograms of remote-write requests, which are not kept"),
@@ -145,8 +146,8 @@ Operations remote_write_operations() {
                       "collector sends. 204 means committed; every "
                       "answer tells by X-Prometheus-Remote-Write-Samples-Written and its sisters "
                       "how much. When some samples are bad, "
-                      "the others are stored and the answer is 400. Stale markers end a series and "
-                      "are not stored; native histograms "
+                      "the others are stored and the answer is 400. Stale markers end a series "
+                      "(`ended_at` of /api/v1/series) and are not stored; native histograms "
                       "and exemplars are skipped and counted; metadata is kept. Query parameters are ignored.",
        .body_schema = "RemoteWriteBody",
        .body_limit = BodyLimit::ingest,

@@ -79,7 +79,8 @@ std::string render_series(const storage::SeriesInfo& series, const storage::Meta
   const auto said = metadata.find(series.metric_name);
   return "{\"id\":" + std::to_string(series.id) + ",\"metric_name\":" + codec::quote_json(series.metric_name) +
          ",\"labels\":" + codec::render_labels(series.labels) + ",\"first_seen\":\"" +
-         render_rfc3339(series.first_seen) + "\",\"last_seen\":\"" + render_rfc3339(series.last_seen) + "\",\"metadata\":" +
+         render_rfc3339(series.first_seen) + "\",\"last_seen\":\"" + render_rfc3339(series.last_seen) + "\",\"ended_at\":" +
+         (series.ended_at ? "\"" + render_rfc3339(*series.ended_at) + "\"" : "null") + ",\"metadata\":" +
          (said == metadata.end() ? "null" : codec::render_metadata(said->second)) + "}";
 }
 

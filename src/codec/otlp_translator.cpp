@@ -1,7 +1,5 @@
 #include "otlp_translator_internal.hpp"
 
-#include "stale_marker_internal.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -202,10 +200,7 @@ bool Translator::add(Point& point) {
     reject(*unusable_);
     return true;
   }
-  if ((point.flags & kNoRecordedValue) != 0 || (point.value && is_stale_marker(*point.value))) {
-    ++out_.stale_markers;
-    return true;
-  }
+  ended_ = (point.flags & kNoRecordedValue) != 0 || (point.value && model::is_stale_marker(*point.value));
   labels_ = labels_of(point.attributes);
   for (const model::Label& label : scope_) {
     labels_.set(label.name, label.value);
@@ -216,11 +211,15 @@ bool Translator::add(Point& point) {
     reject(usable.error());
     return true;
   }
-  newest_ = std::max(newest_.value_or(time_), time_);
+  if (ended_) {
+    ++out_.stale_markers;
+  } else {
+    newest_ = std::max(newest_.value_or(time_), time_);
+  }
   switch (kind_) {
     case Kind::histogram: add_histogram(point); break;
     case Kind::summary: add_summary(point); break;
-    default: append(names_.plain, *point.value); break;
+    default: append(names_.plain, point.value.value_or(0)); break;
   }
   return bytes_ <= batch_bytes_max_;
 }
@@ -232,6 +231,9 @@ Result<> Translator::check_point(const Point& point) const {
   }
   SENSUS_TRY_VOID(model::check_timestamp(time_, now_, limits_, "time_unix_nano"));
   SENSUS_TRY_VOID(model::check_labels(labels_, limits_, "attributes"));
+  if (ended_) {
+    return {};
+  }
   if (kind_ == Kind::histogram) {
     return check_histogram(point);
   }
@@ -277,7 +279,8 @@ void Translator::add_histogram(const Point& point) {
   add_sum_and_count(point);
   double seen = 0;
   for (std::size_t i = 0; i < point.bounds.size(); ++i) {
-    seen += static_cast<double>(point.bucket_counts[i]);
+    // Who has no value any more may name its bounds without counts.
+    seen += i < point.bucket_counts.size() ? static_cast<double>(point.bucket_counts[i]) : 0;
     if (std::isfinite(point.bounds[i])) {
       labels_.set("le", decimal(point.bounds[i]));
       append(names_.bucket, seen);
@@ -298,14 +301,20 @@ void Translator::add_summary(const Point& point) {
 }
 
 void Translator::add_sum_and_count(const Point& point) {
-  if (point.sum) {
-    append(names_.sum, *point.sum);
+  if (point.sum || ended_) {
+    append(names_.sum, point.sum.value_or(0));
   }
   append(names_.count, static_cast<double>(point.count));
 }
 
 void Translator::append(const std::string& name, double value) {
-  append_row(increments() ? out_.deltas : out_.samples, name, labels_, time_, value);
+  if (!ended_) {
+    append_row(increments() ? out_.deltas : out_.samples, name, labels_, time_, value);
+  } else if (bytes_ <= batch_bytes_max_) {
+    const std::string key = model::encode_series_key(name, labels_);
+    bytes_ += key.size() + sizeof(model::SampleBatch::End);
+    out_.samples.append_end(key, time_);
+  }
 }
 
 void Translator::append_row(model::SampleBatch& batch, const std::string& name,

@@ -123,6 +123,7 @@ class Translator {
 
   model::Labels labels_;  ///< Of the point that is being added.
   Timestamp time_;
+  bool ended_ = false;  ///< The point says that there is no value any more.
   OtlpMetrics out_;
 };
 

@@ -2,7 +2,6 @@
 
 #include "proto_reader_internal.hpp"
 #include "remote_write_metadata_internal.hpp"
-#include "stale_marker_internal.hpp"
 
 #include "sensus/core/utf8.hpp"
 
@@ -386,10 +385,6 @@ class RemoteWriteReader {
   bool append_samples() {
     bool first = true;
     for (const RawSample& sample : samples_) {
-      if (sample.bits == kStaleMarker) {
-        ++out_.stale_markers;
-        continue;
-      }
       const Timestamp time = to_time(sample.time_ms);
       if (time < earliest_ || time > latest_) {
         ++out_.refused_samples;
@@ -398,19 +393,32 @@ class RemoteWriteReader {
         }
         continue;
       }
-      if (!first) {
+      const bool end = sample.bits == model::kStaleMarkerBits;
+      if (!end && !first) {
         out_.samples.append_again(time, to_double(sample.bits));
         continue;
       }
-      first = false;
-      key_bytes_ += key_.size();
-      if (key_bytes_ > key_bytes_max_) {
-        return stop(Errc::too_large,
-                    "the labels have more than " + std::to_string(key_bytes_max_) +
-                        " bytes; send it in parts",
-                    "timeseries");
+      if (!take_key()) {
+        return false;
       }
-      out_.samples.append(key_, time, to_double(sample.bits));
+      if (end) {
+        ++out_.stale_markers;
+        out_.samples.append_end(key_, time);
+      } else {
+        first = false;
+        out_.samples.append(key_, time, to_double(sample.bits));
+      }
+    }
+    return true;
+  }
+
+  bool take_key() {
+    key_bytes_ += key_.size();
+    if (key_bytes_ > key_bytes_max_) {
+      return stop(Errc::too_large,
+                  "the labels have more than " + std::to_string(key_bytes_max_) +
+                      " bytes; send it in parts",
+                  "timeseries");
     }
     return true;
   }

@@ -60,7 +60,7 @@ runtime::Async<std::size_t> CommitPipeline::commit(Deadline deadline, TenantId t
   RowRange rows{gathering.rows.rows(), 0};
   append(gathering, batch);
   rows.end = gathering.rows.rows();
-  if (rows.begin == rows.end) {
+  if (rows.begin == rows.end && batch.ends().empty()) {
     co_return std::size_t{0};  // All of them are series beyond the limit.
   }
   batch = {};
@@ -218,6 +218,7 @@ void CommitPipeline::finished(std::unique_ptr<FlushJob> job) {
 void CommitPipeline::succeeded(FlushJob& job) {
   learn_series(job);
   touched(job);
+  learn_ends(job);
   const std::size_t stored = feed_.committed(job.flush.tenant, job.flush.rows, job.result->new_series, clock_.now());
   note_refused(job.flush.rows.size() - stored);
   instruments_.metrics_received.inc(as_double(stored));
@@ -260,6 +261,25 @@ void CommitPipeline::touched(const FlushJob& job) {
       cache_.forget(running_series_.touched[i], id);
     }
   }
+}
+
+/// A mark goes only while no end is on its way: its own flush could pass a sample by that has to say that the series goes on.
+void CommitPipeline::learn_ends(const FlushJob& job) {
+  const std::vector<SeriesId>& ended = job.result->ended;
+  const bool others_wait = std::ranges::any_of(queue_, [](const Gathering& one) { return one.rows.ends() > 0; });
+  const auto learn = [&](const std::vector<SeriesHash>& hashes) {
+    for (const SeriesHash& hash : hashes) {
+      const bool has_ended = std::binary_search(ended.begin(), ended.end(), cache_.id_of(hash));
+      if (has_ended || !others_wait) {
+        cache_.set_ended(hash, has_ended);
+      }
+    }
+  };
+  if (!ended.empty()) {
+    learn(running_series_.created);
+  }
+  learn(running_series_.ended);
+  learn(running_series_.resumed);
 }
 
 void CommitPipeline::forget_touches(const storage::SampleFlush& flush, const FlushSeries& series) {

@@ -94,6 +94,7 @@ class CommitPipeline : public std::enable_shared_from_this<CommitPipeline> {
   void succeeded(FlushJob& job);
   void learn_series(const FlushJob& job);
   void touched(const FlushJob& job);
+  void learn_ends(const FlushJob& job);
   void note_refused(std::size_t rows);
   void failed(FlushJob& job, const Error& error);
   void resume_stored(std::vector<Waiter> waiters, const FlushJob& job);

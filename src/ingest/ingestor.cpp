@@ -58,9 +58,8 @@ Ingestor::Impl::Impl(Deps deps, Options opts)
 runtime::Async<std::size_t> Ingestor::Impl::accept_samples(std::shared_ptr<Impl> self, Deadline deadline, TenantId tenant,
                                                            model::SampleBatch batch) {
   const Stopwatch stopwatch;
-  const std::size_t count = batch.size();
-  if (count == 0) {
-    co_return count;
+  if (batch.empty()) {
+    co_return std::size_t{0};
   }
   Result<std::size_t> stored = co_await self->pipeline->commit(deadline, tenant, std::move(batch));
   stopwatch.observe(self->instruments.metrics.seconds);

@@ -27,7 +27,7 @@ SeriesCache::Found SeriesCache::find(const SeriesHash& hash, Timestamp now) {
   const std::uint32_t due = seconds_of(kTouchAfter) + static_cast<std::uint32_t>(hash.b % seconds_of(kTouchSpread));
   const bool touch = !slot->touching && now_s - slot->confirmed_s >= due;
   slot->touching = slot->touching || touch;
-  return {slot->id, touch};
+  return {slot->id, touch, slot->ended};
 }
 
 void SeriesCache::insert(TenantId tenant, const SeriesHash& hash, SeriesId id, Timestamp confirmed) {
@@ -38,7 +38,18 @@ void SeriesCache::insert(TenantId tenant, const SeriesHash& hash, SeriesId id, T
   if (fresh) {
     ++active_[tenant];
   }
-  *slot = Slot{hash, id, seconds_of(confirmed), tenant, slot->used, false};
+  *slot = Slot{hash, id, seconds_of(confirmed), tenant, slot->used, false, slot->ended};
+}
+
+void SeriesCache::set_ended(const SeriesHash& hash, bool ended) {
+  if (Slot* slot = table_.find(hash)) {
+    slot->ended = ended;
+  }
+}
+
+SeriesId SeriesCache::id_of(const SeriesHash& hash) {
+  const Slot* slot = table_.find(hash);
+  return slot == nullptr ? 0 : slot->id;
 }
 
 SeriesCache::Slot* SeriesCache::find_slot(const SeriesHash& hash, SeriesId id) {

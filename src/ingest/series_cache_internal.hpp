@@ -42,9 +42,14 @@ class SeriesCache {
   struct Found {
     SeriesId id = 0;     ///< 0 = unknown.
     bool touch = false;  ///< Its confirmation is due; said once, until `touched` or `touch_failed`.
+    bool ended = false;  ///< It may have ended: its samples may have to say that it goes on.
   };
   [[nodiscard]] Found find(const SeriesHash& hash, Timestamp now);
   void insert(TenantId tenant, const SeriesHash& hash, SeriesId id, Timestamp confirmed);
+  /// Of a series that is known, until `set_ended` says otherwise. One that is not known learns it with its row.
+  void set_ended(const SeriesHash& hash, bool ended);
+  /// The id, also of one that is not confirmed; 0 = not there.
+  [[nodiscard]] SeriesId id_of(const SeriesHash& hash);
   void touched(const SeriesHash& hash, SeriesId id, Timestamp confirmed);
   void touch_failed(const SeriesHash& hash, SeriesId id);
   /// The database has no such row.
@@ -67,6 +72,7 @@ class SeriesCache {
     TenantId tenant = 0;
     bool used = false;
     bool touching = false;
+    bool ended = false;
 
     [[nodiscard]] const SeriesHash& key() const { return hash; }
     [[nodiscard]] bool empty() const { return id == 0; }

@@ -3,6 +3,7 @@
 
 #include "sensus/codec/model_json.hpp"
 #include "storage/sample_layout_internal.hpp"
+#include "storage/series_ends_internal.hpp"
 #include "storage/sql_internal.hpp"
 
 #include <algorithm>
@@ -20,19 +21,19 @@ constexpr std::string_view kCopyOutbox =
     "copy sensus.outbox (tenant_id, topic, type, payload) from stdin (format binary)";
 // The statements of the rule that ingest::SeriesCache states: a row that is old enough to be removed is taken by updating it only.
 constexpr std::string_view kFindSeries =
-    "select id, fingerprint, greatest(extract(epoch from now() - last_seen), 0)::int from sensus.series "
+    "select id, fingerprint, greatest(extract(epoch from now() - last_seen), 0)::int, ended_at is not null from sensus.series "
     "where tenant_id = $1::int and fingerprint = any($2::bytea[]) and last_seen > now() - interval '20 minutes'";
 static_assert(kSeenFresh == std::chrono::minutes{20});
 constexpr std::string_view kReviveSeries =
     "update sensus.series s set last_seen = now() from (select o.id from sensus.series o where o.tenant_id = $1::int and "
     "o.fingerprint = any($2::bytea[]) order by o.id for no key update) n "
-    "where s.tenant_id = $1::int and s.id = n.id returning s.id, s.fingerprint, 0";
+    "where s.tenant_id = $1::int and s.id = n.id returning s.id, s.fingerprint, 0, s.ended_at is not null";
 constexpr std::string_view kInsertSeries =
     "insert into sensus.series (tenant_id, fingerprint, metric_name, labels) select $1::int, "
     "n.fingerprint, n.name, n.labels::jsonb "
     "from unnest($2::bytea[], $3::text[], $4::text[]) n(fingerprint, name, labels) on conflict "
     "(tenant_id, fingerprint) do update set last_seen = now() "
-    "returning id, fingerprint, 0";
+    "returning id, fingerprint, 0, ended_at is not null";
 constexpr std::string_view kTouchSeries =
     "update sensus.series s set last_seen = now() from (select o.id from sensus.series o "
     "where o.tenant_id = $1::int and o.id = any($2::int[]) order by o.id for no key update) n "
@@ -44,11 +45,15 @@ struct WriterMetrics {
         commits(m.counter("sensus_storage_sample_commits_total", "Group commits of samples.")),
         series_created(
             m.counter("sensus_storage_series_created_total", "Series seen for the first time.")),
-        rows(m.counter("sensus_storage_sample_rows_total", "Rows of sample_batches committed.")) {}
+        rows(m.counter("sensus_storage_sample_rows_total", "Rows of sample_batches committed.")),
+        series_ended(m.counter("sensus_storage_series_ended_total", "Series ended by their senders (stale markers), as often as they were.")),
+        series_resumed(m.counter("sensus_storage_series_resumed_total", "Series that had ended and go on with later samples.")) {}
   telemetry::Counter samples;
   telemetry::Counter commits;
   telemetry::Counter series_created;
   telemetry::Counter rows;
+  telemetry::Counter series_ended;
+  telemetry::Counter series_resumed;
 };
 
 /// Finds, revives and creates the series of one flush. New ones are inserted in the order of their
@@ -62,6 +67,7 @@ class SeriesResolver {
     }
     result_.new_series.resize(flush.new_series.size());
     result_.unseen_s.resize(flush.new_series.size());
+    had_ended_.resize(flush.new_series.size());
   }
 
   Result<FlushResult> run() {
@@ -74,6 +80,8 @@ class SeriesResolver {
     }
     return std::move(result_);
   }
+  /// Of SampleFlush::new_series: had ended before this flush.
+  [[nodiscard]] const std::vector<bool>& had_ended() const { return had_ended_; }
 
  private:
   [[nodiscard]] Params open_params() const {
@@ -91,6 +99,7 @@ class SeriesResolver {
       if (found != open_.end()) {
         result_.new_series[found->second] = static_cast<SeriesId>(rows.integer(i, 0));
         result_.unseen_s[found->second] = static_cast<std::uint32_t>(rows.integer(i, 2));
+        had_ended_[found->second] = rows.boolean(i, 3);
         open_.erase(found);
         ++taken;
       }
@@ -124,6 +133,7 @@ class SeriesResolver {
   const SampleFlush& flush_;
   std::map<model::LabelsHash, std::size_t> open_;  ///< Without an id yet; sorted by fingerprint.
   FlushResult result_;
+  std::vector<bool> had_ended_;
 };
 
 pg::CopyBuffer encode_events(TenantId tenant, const std::vector<model::NewEvent>& events) {
@@ -147,11 +157,17 @@ class PgSampleWriter final : public SampleWriter {
     FlushResult result;
     std::size_t rows = 0;
     std::size_t stored = 0;
+    EndedSeries ends;
     const pg::BulkSession::Job job = [&](BulkTx& tx) -> Result<> {
       result = {};
+      std::vector<bool> had_ended;
       if (!flush.new_series.empty()) {
-        SENSUS_TRY(result, SeriesResolver(tx, flush).run());
+        SeriesResolver resolver(tx, flush);
+        SENSUS_TRY(result, resolver.run());
+        had_ended = resolver.had_ended();
       }
+      ends = write_ends(tx, flush, result.new_series, had_ended);
+      result.ended = ends.ended;
       EncodedSamples samples = encode_samples(flush.tenant, flush.rows, result.new_series);
       rows = samples.rows.rows();
       stored = samples.stored;
@@ -164,6 +180,8 @@ class PgSampleWriter final : public SampleWriter {
     metrics_.commits.inc();
     metrics_.series_created.inc(static_cast<double>(result.created));
     metrics_.rows.inc(static_cast<double>(rows));
+    metrics_.series_ended.inc(static_cast<double>(ends.newly_ended));
+    metrics_.series_resumed.inc(static_cast<double>(ends.resumed));
     result.touched = touch_series(deadline, flush);
     return result;
   }

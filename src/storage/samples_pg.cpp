@@ -22,9 +22,12 @@ constexpr std::size_t kQuantileSamplesMax =
     2'500'000;  ///< They are held until the last one is read.
 
 constexpr std::string_view kSeriesById =
-    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen from sensus.series s where "
+    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen, s.ended_at from sensus.series s where "
     "s.tenant_id = $1::int and s.id = "
     "any($2::int[]) order by s.id";
+constexpr std::string_view kEnded =
+    "select id from sensus.series where tenant_id = $1::int and id = any($2::int[]) and ended_at is "
+    "not null order by id";
 
 constexpr std::string_view kRecent =
     "select w.series, w.time, w.value from (select distinct on (y.series, y.time) y.series, "
@@ -379,6 +382,21 @@ class PgSampleStore final : public SampleStore {
     };
     auto newest = co_await database_.transact<Newest>(deadline, Access::read_only, std::move(job));
     co_return newest;
+  }
+
+  runtime::Async<std::vector<SeriesId>> ended(Deadline deadline, TenantId tenant,
+                                              std::vector<SeriesId> ids) override {
+    using Ids = std::vector<SeriesId>;
+    std::function<Result<Ids>(Tx&)> job = [tenant, ids](Tx& tx) -> Result<Ids> {
+      const Rows rows = tx.exec(kEnded, Params().integer(tenant).integers({ids.begin(), ids.end()}));
+      Ids out;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        out.push_back(static_cast<SeriesId>(rows.integer(i, 0)));
+      }
+      return out;
+    };
+    auto found = co_await database_.transact<Ids>(deadline, Access::read_only, std::move(job));
+    co_return found;
   }
 
   runtime::Async<std::size_t> count_active_series(Deadline deadline, TenantId tenant,

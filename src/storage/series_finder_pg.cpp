@@ -59,7 +59,7 @@ const std::string kNames =
 // minutes, so the hour is ample. The "or" keeps the planner from an anti-join, which it takes for
 // one row at most and then sorts the whole table.
 const std::string kFind =
-    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen from sensus.series s where "
+    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen, s.ended_at from sensus.series s where "
     "s.tenant_id = $1::int and s.id > "
     "$2::int and ($3::boolean or s.metric_name = any($4::text[])) and ($5::timestamptz is null or "
     "s.last_seen >= $5::timestamptz - "
@@ -236,7 +236,7 @@ std::vector<SeriesInfo> read_series(const Rows& rows) {
   series.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     series.push_back({static_cast<SeriesId>(rows.integer(i, 0)), std::string(rows.text(i, 1)),
-                      read_labels(rows, i, 2), rows.time(i, 3), rows.time(i, 4)});
+                      read_labels(rows, i, 2), rows.time(i, 3), rows.time(i, 4), rows.time_or_null(i, 5)});
   }
   return series;
 }

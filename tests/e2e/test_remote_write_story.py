@@ -47,7 +47,7 @@ def same(a, b):
 class Target:
     """A page of metrics that a test can change."""
 
-    def __init__(self, page):
+    def __init__(self, page, port=0):
         target, self.page = self, page
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ class Target:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -90,8 +90,8 @@ remote_write:
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.workspace.path / 'prom'}",
             f"--web.listen-address=127.0.0.1:{self.port}"], self.workspace.path))
 
-    def ask(self, query, at):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def ask(self, query, at, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
         try:
             connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": query, "time": at}))
             reply = connection.getresponse()
@@ -196,15 +196,57 @@ remote_write:
         self.assertEqual(self.ask("sum(prometheus_remote_storage_samples_failed_total)", time.time())[0]["value"][1], "0")
         self.assertEqual(self.sensus.metric("sensus_api_bodies_rejected_total"), 0)
 
-    def test_a_series_that_ends_sends_a_marker_that_is_no_sample(self):
-        target = Target(b"story_gauge 7\n")
-        self.addCleanup(target.close)
+    def start_reader(self):
+        """A Prometheus that has nothing of its own and reads what Sensus keeps."""
+        config = self.workspace.path / "reader.yml"
+        config.write_text(f"""
+global: {{scrape_interval: 1h}}
+remote_read: [{{url: "{self.sensus.url}/api/v1/read", read_recent: true}}]
+""")
+        port = harness.free_port()
+        self.managed(harness.Process("reader", [
+            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.workspace.path / 'reader'}",
+            f"--web.listen-address=127.0.0.1:{port}"], self.workspace.path))
+        return port
+
+    def test_a_target_that_goes_away_ends_its_series_until_it_is_back(self):
+        target = Target(b"story_gauge 7\nstory_other 1\n")
         self.start_prometheus(target.port)
-        count = "SELECT count(*) FROM sensus.metrics WHERE metric_name = 'story_gauge'"
-        harness.wait_until(lambda: self.postgres.query(count) != [["0"]], 60, "the first samples came")
-        target.page = b""
-        harness.wait_until(lambda: self.sensus.metric("sensus_api_remote_write_stale_markers_total") == 1, 60, "the marker came")
-        self.assertEqual(self.postgres.query(count + " AND metric_value <> 7"), [["0"]])
+        reader = self.start_reader()
+
+        def story_gauge():
+            items = self.sensus.get("/api/v1/series?metric=story_gauge").json()["items"]
+            return items and items[0]
+
+        def seen_by_reader():
+            return [series["value"][1] for series in self.ask("story_gauge", time.time(), reader)]
+
+        harness.wait_until(story_gauge, 60, "the first samples came")
+        self.assertIsNone(story_gauge()["ended_at"])
+        harness.wait_until(lambda: seen_by_reader() == ["7"], 30, "the reader sees it")
+        target.close()
+        ended_at = harness.wait_until(lambda: story_gauge()["ended_at"], 60, "it ended")
+        self.assertGreaterEqual(self.sensus.metric("sensus_storage_series_ended_total"), 2)
+        self.assertEqual(seen_by_reader(), [], "not for five minutes more")
+        last = self.postgres.query("SELECT max(timestamp) < '" + ended_at + "' FROM sensus.metrics WHERE metric_name = 'story_gauge'")
+        self.assertEqual(last, [["t"]])
+        self.sensus.process.stop()
+        self.sensus.start()
+        self.assertEqual(story_gauge()["ended_at"], ended_at, "kept over a restart")
+        back = Target(b"story_gauge 8\nstory_other 1\n", target.port)
+        self.addCleanup(back.close)
+        harness.wait_until(lambda: story_gauge()["ended_at"] is None, 60, "it is back")
+        harness.wait_until(lambda: seen_by_reader() == ["8"], 30, "the reader sees it again")
+        self.no_trace_of_the_end()
+
+    def no_trace_of_the_end(self):
+        values = self.postgres.query("SELECT DISTINCT metric_value FROM sensus.metrics WHERE metric_name = 'story_gauge' ORDER BY 1")
+        self.assertEqual(values, [["7"], ["8"]])
+        query = urllib.parse.urlencode({"metric": "story_gauge", "from": int(time.time()) - 600, "to": int(time.time()) + 60, "step": "1s"})
+        points = self.sensus.get(f"/api/v1/query_range?{query}").json()["series"][0]["points"]
+        self.assertEqual({value for _, value in points}, {7, 8})
+        self.assertEqual(self.sensus.get("/api/v1/anomalies?metric=story_gauge").json()["items"], [])
+        self.assertEqual(self.sensus.metric("sensus_api_bodies_rejected_total"), 0)
 
     def test_curl_imports_a_page(self):
         page = self.workspace.path / "metrics"

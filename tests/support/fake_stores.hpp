@@ -62,6 +62,7 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, Timestamp, std::size_t) override {
     co_return std::vector<RawSample>{};
   }
+  runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return std::vector<SeriesId>{}; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }
 };

@@ -20,7 +20,7 @@ struct OtlpMetrics {
   model::SampleBatch samples;  ///< Gauges and what is cumulative already.
   model::SampleBatch deltas;   ///< Increments: DeltaSums turns them into samples.
   model::MetadataBatch metadata;  ///< Of every metric that can be kept; texts not yet validated.
-  std::size_t stale_markers = 0;  ///< Points that say that there is no value any more.
+  std::size_t stale_markers = 0;  ///< Points that say that there is no value any more: their series are ends of `samples`.
   std::uint64_t rejected_points =
       0;  ///< Data points that are valid OTLP, but not kept; their sender must not repeat them.
   std::string rejection;  ///< The reason of the first of them, for the sender.
@@ -33,7 +33,7 @@ struct OtlpMetrics {
 /// `service.instance.id` is `instance`; what else is known of a resource that has one of them is on
 /// the series `target_info`. Scopes are the labels `otel_scope_name`, `otel_scope_version`,
 /// `otel_scope_schema_url` and `otel_scope_` with each attribute. NaN and infinities are samples;
-/// points without a recorded value, and stale markers, are not. One point is kept or rejected as a
+/// points without a recorded value, and stale markers, are ends. One point is kept or rejected as a
 /// whole, apart from all others: limits of names and labels, the time window, exponential
 /// histograms, no temporality, increments that are not finite.
 /// **Errors** invalid_input for a body that cannot be decoded (with the byte offset for JSON),

@@ -23,7 +23,7 @@ enum class RemoteWriteVersion {
 struct RemoteWrite {
   model::SampleBatch samples;
   model::MetadataBatch metadata;    ///< Of each family once a request; names and texts not yet validated.
-  std::size_t stale_markers = 0;    ///< Samples that say "this series ended"; not among `samples`.
+  std::size_t stale_markers = 0;    ///< Samples that say "this series ended": ends of `samples`, not samples of it.
   std::size_t histograms = 0;       ///< Native histograms, skipped.
   std::size_t exemplars = 0;        ///< Skipped.
   std::size_t refused_metadata = 0; ///< Damaged entries. They refuse nothing else.
@@ -36,7 +36,7 @@ struct RemoteWrite {
 /// Reads an unpacked message of remote-write 1.0 or 2.0. Label sets may come unsorted; labels with
 /// an empty value count as absent, as Prometheus has it. Refused, each alone: series without a
 /// name, with a label twice, over the limits, with broken references; samples outside the time
-/// window; metadata that is damaged, whose samples are taken. NaN and infinities are samples; the stale marker is not. Texts of labels are limited to
+/// window; metadata that is damaged, whose samples are taken. NaN and infinities are samples; the stale marker is an end. Texts of labels are limited to
 /// `key_bytes_max` in all, since 2.0 lets one byte stand for a long text.
 /// **Errors**: invalid_input when the bytes are not that message, too_large over key_bytes_max or a
 /// million symbols. Pure.

@@ -55,7 +55,7 @@ class Ingestor {
   Ingestor& operator=(const Ingestor&) = delete;
 
   /// How many samples were stored. Fewer than the batch has: the others began new series beyond the tenant's limit of active ones, and
-  /// their sender must be told not to repeat them (400, partial success).
+  /// their sender must be told not to repeat them (400, partial success). Ends of series are taken always and are not counted.
   [[nodiscard]] runtime::Async<std::size_t> accept(Deadline deadline, TenantId tenant, model::SampleBatch batch);
   [[nodiscard]] runtime::Async<std::vector<storage::AlertOutcome>> accept(Deadline deadline, TenantId tenant, model::AlertBatch batch);
 

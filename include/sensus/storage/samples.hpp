@@ -24,6 +24,12 @@ struct SampleRow {
   double value = 0;
 };
 
+/// A series that its sender says has ended. One that is not there is passed over, never created.
+struct SeriesEnd {
+  std::string key;  ///< Canonical (model::encode_series_key).
+  Timestamp time;
+};
+
 /// What one group commit writes, in one transaction.
 struct SampleFlush {
   TenantId tenant = kDefaultTenant;
@@ -33,6 +39,14 @@ struct SampleFlush {
   /// How many of new_series may be created; those that exist are found whatever this says.
   std::size_t create_max = std::numeric_limits<std::size_t>::max();
   std::vector<SeriesId> touch;  ///< Series in use whose last_seen shall become now().
+  std::vector<SeriesEnd> ends;
+  /// The newest samples of series that may have ended: they go on if these are later than their end. Of new_series the writer
+  /// finds that out, but for those that end in this flush.
+  struct Resumed {
+    std::int32_t series = 0;  ///< As SampleRow::series.
+    Timestamp newest;
+  };
+  std::vector<Resumed> resumed;
 };
 
 struct FlushResult {
@@ -43,6 +57,7 @@ struct FlushResult {
   std::size_t created = 0;
   /// Those of SampleFlush::touch that exist, sorted. nullopt: the touch failed, which is no failure of the flush.
   std::optional<std::vector<SeriesId>> touched = std::vector<SeriesId>{};
+  std::vector<SeriesId> ended;  ///< Of all that the flush names, ends or resumes: those that have ended now. Sorted.
 };
 
 /// `last_seen` of a series is when its samples last arrived, to within some fifteen minutes. Rows that a flush names as new
@@ -68,6 +83,7 @@ struct SeriesInfo {
   model::Labels labels;
   Timestamp first_seen;
   Timestamp last_seen;
+  std::optional<Timestamp> ended_at = std::nullopt;  ///< Its sender said so, and no later sample came since.
 };
 
 struct SeriesQuery {
@@ -152,6 +168,8 @@ class SampleStore {
                                                                              std::size_t limit) = 0;
   /// Time of the newest stored sample.
   [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) = 0;
+  /// Those of `ids` that have ended, ascending: no sample of them is to be expected.
+  [[nodiscard]] virtual runtime::Async<std::vector<SeriesId>> ended(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) = 0;
   /// Series whose samples last arrived within `age`. Reads the whole table of series.
   [[nodiscard]] virtual runtime::Async<std::size_t> count_active_series(Deadline deadline, TenantId tenant, std::chrono::seconds age) = 0;
 };

@@ -168,9 +168,10 @@ TEST_F(OtlpHttp, IncrementsBecomeTotalsOfTheirSeries) {
   EXPECT_EQ(values(), Values{7}) << "a repetition counts once";
 }
 
-TEST_F(OtlpHttp, NoRecordedValueIsNoSample) {
+TEST_F(OtlpHttp, NoRecordedValueIsAnEndAndNoSample) {
   EXPECT_EQ(send(gauge_of(R"("flags":1)"), kJsonType).body, "{}");
   EXPECT_TRUE(stored().empty());
+  EXPECT_EQ(world.flow.samples.ends().size(), 1U);
   EXPECT_EQ(metric("sensus_api_otlp_stale_points_total"), 1);
 }
 

@@ -40,6 +40,24 @@ TEST_F(RemoteReadRoute, AnswersWithASnappyBlockOfSamples) {
       << "the limit is one of the whole request";
 }
 
+TEST_F(RemoteReadRoute, AStaleMarkerStandsWhereASeriesEnded) {
+  const std::string marker = "\x09" + std::string("\x02\0\0\0\0\0\xf0\x7f", 8);
+  const auto markers = [&](std::optional<std::int64_t> ended_us, std::int64_t last_us) {
+    auto series = make_series(1);
+    series.ended_at = ended_us ? std::optional(from_unix_us(*ended_us)) : std::nullopt;
+    world.samples.read_series = {{series, {{from_unix_us(last_us), 7}}}};
+    const auto message = codec::unpack_snappy(read(codec::pack_snappy(question())).body, 1 << 20).value();
+    const std::size_t at = message.find(marker);
+    return at == std::string::npos ? 0 : message.find(marker, at + 1) == std::string::npos ? 1 : 2;
+  };
+  EXPECT_EQ(markers(1'600'000, 1'500'000), 1);
+  EXPECT_EQ(markers(2'000'999, 1'500'000), 1) << "the last millisecond belongs to the question";
+  EXPECT_EQ(markers(std::nullopt, 1'500'000), 0);
+  EXPECT_EQ(markers(2'001'000, 1'500'000), 0) << "after what was asked for";
+  EXPECT_EQ(markers(1'500'000, 1'500'000), 0) << "never two samples of one time";
+  EXPECT_EQ(markers(1'600'000, 1'700'000), 0) << "a later sample follows";
+}
+
 TEST_F(RemoteReadRoute, RefusesWhatItDoesNotSpeak) {
   expect_problem(read(question(), "identity"), 415);
   expect_problem(read("\x7f not snappy"), 400);

@@ -108,12 +108,17 @@ TEST_F(RemoteWriteRoute, GoodSamplesAreStoredBesideBadOnes) {
   ASSERT_EQ(world.log_lines.size(), 1U);
 }
 
-TEST_F(RemoteWriteRoute, StaleMarkersCountAsWrittenButNothingIsStored) {
-  world.flow.error = make_error(Errc::internal, "must not be asked");
+TEST_F(RemoteWriteRoute, StaleMarkersCountAsWrittenAndEndTheirSeries) {
   const auto response = write(snappy(request_v1({series_v1(kUp, {stale(ms())})})));
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(written(response), "1");
   EXPECT_EQ(metric("sensus_api_remote_write_stale_markers_total"), 1);
+  EXPECT_EQ(world.flow.samples.size(), 0U);
+  EXPECT_EQ(world.flow.samples.ends().size(), 1U);
+  world.flow.error = make_error(Errc::unavailable, "away");
+  const auto refused = write(snappy(request_v1({series_v1(kUp, {stale(ms())})})));
+  EXPECT_EQ(refused.status, 503) << "an end must be repeated as samples are";
+  EXPECT_EQ(written(refused), "0");
 }
 
 TEST_F(RemoteWriteRoute, HistogramsAndExemplarsAreCountedAsSkipped) {

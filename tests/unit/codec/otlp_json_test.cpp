@@ -113,7 +113,9 @@ TEST(OtlpJson, ScopesAreLabelsWhereverTheyStand) {
 }
 
 TEST(OtlpJson, FlagsAndTemporalities) {
-  EXPECT_TRUE(read(gauge_json(R"("flags":1)")).samples.empty());
+  const OtlpMetrics ended = read(gauge_json(R"("flags":1)"));
+  EXPECT_EQ(ended.samples.size(), 0U);
+  EXPECT_EQ(ended.samples.ends().size(), 1U);
   const auto sum = [](const std::string& temporality) {
     return one_metric_json(R"({"name":"s","sum":{"isMonotonic":true,"aggregationTemporality":)" +
                            temporality +

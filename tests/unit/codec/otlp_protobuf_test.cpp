@@ -212,17 +212,46 @@ TEST(OtlpProtobuf, ExponentialHistogramsAreCountedAsRejected) {
   EXPECT_EQ(parsed.samples.size(), 1U) << "the rest of the body is kept";
 }
 
-TEST(OtlpProtobuf, APointWithoutARecordedValueIsPassedOver) {
+std::vector<std::string> ends_of(const model::SampleBatch& batch) {
+  std::vector<std::string> out;
+  for (const auto& end : batch.ends()) {
+    EXPECT_EQ(to_unix_us(end.time), static_cast<std::int64_t>(kNowNs / 1000));
+    const auto series = model::decode_series_key(batch.key(end)).value();
+    std::string text = series.metric_name;
+    for (const model::Label& label : series.labels) {
+      text += " " + label.name + "=" + label.value;
+    }
+    out.push_back(text);
+  }
+  return out;
+}
+
+TEST(OtlpProtobuf, APointWithoutARecordedValueIsTheEndOfItsSeries) {
   const OtlpMetrics parsed = read(one_metric(gauge("g", Number{.value = "", .flags = 1}.bytes())));
-  EXPECT_TRUE(parsed.samples.empty());
+  EXPECT_EQ(parsed.samples.size(), 0U);
+  EXPECT_EQ(ends_of(parsed.samples), std::vector<std::string>{"g"});
   EXPECT_EQ(parsed.rejected_points, 0U);
   EXPECT_EQ(parsed.stale_markers, 1U);
   const std::string stale = Number{.value = fixed_field(4, std::uint64_t{0x7ff0000000000002})}.bytes();
   const OtlpMetrics ended = read(one_metric(gauge("g", stale)));
-  EXPECT_TRUE(ended.samples.empty());
+  EXPECT_EQ(ended.samples.size(), 0U);
+  EXPECT_EQ(ends_of(ended.samples), std::vector<std::string>{"g"});
   EXPECT_EQ(ended.stale_markers, 1U) << "Prometheus' way to say the same";
   EXPECT_EQ(read(one_metric(gauge("g", Number{.flags = 2}.bytes()))).samples.size(), 1U)
       << "other flags mean nothing";
+}
+
+TEST(OtlpProtobuf, AHistogramAndASummaryEndWithAllThatTheyName) {
+  const std::string bounds = bytes_field(7, word(1.0));
+  const std::string histogram = fixed_field(3, kNowNs) + bounds + varint_field(10, 1);
+  const OtlpMetrics one = read(one_metric(metric("rpc", "", 9, bytes_field(1, histogram) + varint_field(2, 1))));
+  EXPECT_EQ(one.rejected_points, 0U);
+  EXPECT_EQ(one.deltas.size() + one.samples.size(), 0U);
+  EXPECT_EQ(ends_of(one.samples), (std::vector<std::string>{"rpc_sum", "rpc_count", "rpc_bucket le=1", "rpc_bucket le=+Inf"}));
+  const std::string quantile = bytes_field(6, fixed_field(1, 0.5) + fixed_field(2, 0.0));
+  const std::string summary = fixed_field(3, kNowNs) + quantile + varint_field(8, 1);
+  const OtlpMetrics two = read(one_metric(metric("s", "", 11, bytes_field(1, summary))));
+  EXPECT_EQ(ends_of(two.samples), (std::vector<std::string>{"s_sum", "s_count", "s quantile=0.5"}));
 }
 
 TEST(OtlpProtobuf, WhatCannotBeKeptIsRejectedPointByPoint) {

@@ -63,7 +63,7 @@ TEST(RemoteWriteV1, SamplesOfASeriesKeepTheirOrderAndKey) {
   EXPECT_EQ(key_at(*write, 3), model::encode_series_key("down", {}));
 }
 
-TEST(RemoteWriteV1, StaleMarkersAreCountedAndNotSamples) {
+TEST(RemoteWriteV1, StaleMarkersAreEndsAndNotSamples) {
   const auto write = v1(request_v1({series_v1(kUp, {sample(1, kMs - 1), stale(kMs)}),
                                     series_v1(kUp, {stale(kMs), sample(2, kMs)})}));
   ASSERT_TRUE(write);
@@ -71,6 +71,20 @@ TEST(RemoteWriteV1, StaleMarkersAreCountedAndNotSamples) {
   ASSERT_EQ(write->samples.size(), 2U);
   EXPECT_EQ(key_at(*write, 1), model::encode_series_key("up", {{"job", "node"}}))
       << "the first sample after a marker";
+  ASSERT_EQ(write->samples.ends().size(), 2U);
+  for (const auto& end : write->samples.ends()) {
+    EXPECT_EQ(write->samples.key(end), model::encode_series_key("up", {{"job", "node"}}));
+    EXPECT_EQ(to_unix_us(end.time), kMs * 1000);
+  }
+}
+
+TEST(RemoteWriteV1, AnEndOutsideTheTimeWindowIsRefusedAsASampleIs) {
+  const auto write = v1(request_v1({series_v1(kUp, {stale(0), stale(kMs)})}));
+  ASSERT_TRUE(write);
+  EXPECT_EQ(write->refused_samples, 1U);
+  EXPECT_EQ(write->samples.ends().size(), 1U);
+  EXPECT_FALSE(write->samples.empty()) << "an end is something";
+  EXPECT_EQ(write->samples.size(), 0U);
 }
 
 TEST(RemoteWriteV1, OtherNansAndInfinitiesAreSamples) {
@@ -279,6 +293,8 @@ TEST(RemoteWriteV2, SymbolsMakeTheLabels) {
   EXPECT_EQ(key_at(*write, 0), model::encode_series_key("up", {{"job", "node"}}));
   EXPECT_EQ(write->samples.rows()[1].value, 2);
   EXPECT_EQ(write->stale_markers, 1U);
+  ASSERT_EQ(write->samples.ends().size(), 1U);
+  EXPECT_EQ(write->samples.key(write->samples.ends()[0]), key_at(*write, 0));
 }
 
 TEST(RemoteWriteV2, ReferencesMayBeUnpackedAndSymbolsMayComeLast) {

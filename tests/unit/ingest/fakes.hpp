@@ -35,6 +35,7 @@ class FakeDatabase {
   void adopt(const FakeDatabase& other) {
     const std::scoped_lock lock(mutex_, other.mutex_);
     ids_ = other.ids_;
+    ended_ = other.ended_;
   }
   /// A series row is removed by hand; its key gets a new id.
   void remove(const std::string& key) {
@@ -65,6 +66,10 @@ class FakeDatabase {
   [[nodiscard]] std::vector<storage::SampleFlush> written() const {
     const std::lock_guard lock(mutex_);
     return written_;
+  }
+  [[nodiscard]] std::map<SeriesId, Timestamp> ended() const {
+    const std::lock_guard lock(mutex_);
+    return ended_;
   }
   [[nodiscard]] int attempts() const {
     const std::lock_guard lock(mutex_);
@@ -112,6 +117,7 @@ class FakeDatabase {
         out.new_series.push_back(0);
       }
     }
+    end_and_resume(flush, out);
     out.touched = flush.touch;
     std::sort(out.touched->begin(), out.touched->end());
     std::erase_if(*out.touched, [this](SeriesId id) { return removed_.contains(id); });
@@ -120,6 +126,36 @@ class FakeDatabase {
   }
 
  private:
+  void end_and_resume(const storage::SampleFlush& flush, storage::FlushResult& out) {
+    std::map<SeriesId, Timestamp> newest;
+    const auto note = [&](std::int32_t reference, Timestamp time) {
+      const SeriesId id = reference > 0 ? reference : out.new_series.at(static_cast<std::size_t>(-(reference + 1)));
+      newest[id] = std::max(newest.try_emplace(id, time).first->second, time);
+    };
+    for (const storage::SampleRow& row : flush.rows) {
+      if (row.series < 0) {
+        note(row.series, row.time);
+      }
+    }
+    for (const auto& one : flush.resumed) {
+      note(one.series, one.newest);
+    }
+    for (const storage::SeriesEnd& end : flush.ends) {
+      if (const auto known = ids_.find(end.key); known != ids_.end()) {
+        ended_[known->second] = std::max(ended_.try_emplace(known->second, end.time).first->second, end.time);
+        newest.try_emplace(known->second, Timestamp::min());
+      }
+    }
+    for (const auto& [id, time] : newest) {
+      if (const auto at = ended_.find(id); at != ended_.end() && at->second < time) {
+        ended_.erase(at);
+      } else if (at != ended_.end()) {
+        out.ended.push_back(id);
+      }
+    }
+  }
+
+  std::map<SeriesId, Timestamp> ended_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool held_ = false;
@@ -190,6 +226,7 @@ class FakeSampleStore final : public storage::SampleStore {
     }
     co_return out;
   }
+  runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return std::vector<SeriesId>{}; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override {
     ++counts;
     if (counts_fail > 0 && counts_fail-- > 0) {

@@ -94,6 +94,46 @@ TEST_F(FlushBuilderTest, RowsOfRefusedSeriesAreLeftOutUnlessTheCacheKnowsThem) {
   EXPECT_EQ(flush.new_series, std::vector<std::string>{"new"});
 }
 
+TEST_F(FlushBuilderTest, EndsAreNoRowsAndCreateNoSeries) {
+  know("a", 3);
+  model::SampleBatch ends;
+  ends.append_end("a", from_unix_us(5));
+  ends.append_end("unknown", from_unix_us(6));
+  FlushBuilder builder(1, hasher);
+  const auto lookups = append(builder, ends);
+  EXPECT_EQ(lookups.hits + lookups.misses + lookups.refused, 0U);
+  EXPECT_EQ(builder.rows(), 0U);
+  EXPECT_EQ(builder.ends(), 2U);
+  EXPECT_GT(builder.bytes(), 2 * sizeof(storage::SeriesEnd)) << "they wait in the queue too";
+  EXPECT_TRUE(cache.find(hasher(1, "a"), kNow).ended);
+  const auto flush = builder.take();
+  EXPECT_TRUE(flush.new_series.empty());
+  EXPECT_EQ(flush.ends[0].key, "a");
+  EXPECT_EQ(flush.ends[1].time, from_unix_us(6));
+  EXPECT_EQ(builder.take_series().ended, (std::vector<SeriesHash>{hasher(1, "a"), hasher(1, "unknown")}));
+}
+
+TEST_F(FlushBuilderTest, SamplesOfSeriesThatMayHaveEndedSayHowFarTheyGo) {
+  know("known", 3);
+  know("ended", 4);
+  cache.set_ended(hasher(1, "ended"), true);
+  model::SampleBatch samples;
+  samples.append("known", from_unix_us(1), 1);
+  samples.append("ended", from_unix_us(9), 1);
+  samples.append_again(from_unix_us(7), 2);
+  samples.append_end("new", from_unix_us(3));
+  samples.append("new", from_unix_us(4), 1);
+  samples.append("other", from_unix_us(4), 1);
+  FlushBuilder builder(1, hasher);
+  static_cast<void>(append(builder, samples));
+  const auto flush = builder.take();
+  ASSERT_EQ(flush.resumed.size(), 2U);
+  EXPECT_EQ(flush.resumed[0].series, 4);
+  EXPECT_EQ(flush.resumed[0].newest, from_unix_us(9));
+  EXPECT_EQ(flush.resumed[1].series, -1) << "it is created here, and ends here before that sample";
+  EXPECT_EQ(builder.take_series().resumed, (std::vector<SeriesHash>{hasher(1, "ended"), hasher(1, "new")}));
+}
+
 TEST_F(FlushBuilderTest, ListsSeriesWhoseTouchIsDueUpToALimit) {
   model::SampleBatch many;
   for (std::size_t i = 0; i < FlushBuilder::kTouchesMax + 5; ++i) {

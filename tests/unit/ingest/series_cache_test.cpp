@@ -127,6 +127,22 @@ TEST_F(SeriesCacheTest, TouchIsDueOnceAndAgainAfterItsEnd) {
   EXPECT_EQ(find(cache, 1), 7) << "confirmed anew";
 }
 
+TEST_F(SeriesCacheTest, ASeriesThatEndedIsSoUntilToldOtherwise) {
+  SeriesCache cache(10, kIdle);
+  cache.set_ended(hash_of(1), true);
+  EXPECT_EQ(cache.size(), 0U) << "what is not known does not come in by its end";
+  cache.insert(1, hash_of(1), 7, now);
+  EXPECT_FALSE(cache.find(hash_of(1), now).ended);
+  cache.set_ended(hash_of(1), true);
+  EXPECT_TRUE(cache.find(hash_of(1), now).ended);
+  cache.insert(1, hash_of(1), 7, now);
+  EXPECT_TRUE(cache.find(hash_of(1), now).ended) << "a confirmation says nothing of it";
+  EXPECT_EQ(cache.id_of(hash_of(1)), 7);
+  EXPECT_EQ(cache.id_of(hash_of(2)), 0);
+  cache.set_ended(hash_of(1), false);
+  EXPECT_FALSE(cache.find(hash_of(1), now).ended);
+}
+
 TEST_F(SeriesCacheTest, ATouchOfAnotherIdSaysNothing) {
   SeriesCache cache(10, kIdle);
   cache.insert(1, hash_of(1), 7, now);
