@@ -39,10 +39,10 @@ runtime::Async<> AnomalyWorker::Impl::apply_feedback(Deadline deadline) {
   std::vector<std::int64_t> applied;
   for (const storage::Feedback& feedback : *pending_feedback) {
     const SeriesKey key{kDefaultTenant, feedback.series};
-    ml::Detector* detector = uncommitted.contains(key) ? nullptr : cache.get(key);
-    if (detector != nullptr) {
+    SeriesScorer* scorer = uncommitted.contains(key) ? nullptr : cache.get(key);
+    if (scorer != nullptr) {
       if (learned_feedback.insert(feedback.id).second) {
-        detector->learn_feedback(parse_feedback(feedback.verdict), feedback.evidence);
+        scorer->detector().learn_feedback(parse_feedback(feedback.verdict), feedback.evidence);
         cache.mark_unsaved(key);
       }
       moved.push_back(key);

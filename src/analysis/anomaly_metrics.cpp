@@ -29,6 +29,7 @@ AnomalyMetrics::AnomalyMetrics(telemetry::Metrics& metrics)
       steps_failed(steps(metrics, "failed")),
       anomalies(metrics.counter("sensus_analysis_anomalies_total", "Anomalies committed.")),
       malformed(metrics.counter("sensus_analysis_malformed_entries_total", "Entries of the metrics topic that were not understood.")),
+      failures_facts(failures(metrics, "facts")),
       failures_history(failures(metrics, "history")),
       failures_score(failures(metrics, "score")),
       failures_store(failures(metrics, "store")),

@@ -13,6 +13,7 @@ struct AnomalyMetrics {
   telemetry::Counter steps_failed;
   telemetry::Counter anomalies;
   telemetry::Counter malformed;
+  telemetry::Counter failures_facts;
   telemetry::Counter failures_history;
   telemetry::Counter failures_score;
   telemetry::Counter failures_store;

@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kLookInterval{5};  ///< How soon a version that w
 
 struct RetrainJob {
   std::vector<SeriesKey> keys;
-  std::vector<std::unique_ptr<ml::Detector>> detectors;
+  std::vector<std::unique_ptr<SeriesScorer>> scorers;
   std::atomic<bool> cancelled = false;
 };
 
@@ -179,16 +179,16 @@ runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<Serie
   }
   const auto job = std::make_shared<RetrainJob>();
   for (const SeriesKey key : keys) {
-    if (std::unique_ptr<ml::Detector> detector = cache.lend(key)) {
+    if (std::unique_ptr<SeriesScorer> scorer = cache.lend(key)) {
       job->keys.push_back(key);
-      job->detectors.push_back(std::move(detector));
+      job->scorers.push_back(std::move(scorer));
     }
   }
   std::function<Result<bool>(runtime::JobContext&)> work = [job](runtime::JobContext& context) -> Result<bool> {
     context.on_cancel([job] { job->cancelled = true; });
-    for (const std::unique_ptr<ml::Detector>& detector : job->detectors) {
+    for (const std::unique_ptr<SeriesScorer>& scorer : job->scorers) {
       if (!job->cancelled) {
-        detector->retrain();
+        scorer->detector().retrain();
       }
     }
     return true;
@@ -198,7 +198,7 @@ runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<Serie
     co_return std::move(ran).error();  // The detectors went with the job: learned anew when their series is next seen.
   }
   for (std::size_t i = 0; i < job->keys.size(); ++i) {
-    cache.give_back(job->keys[i], std::move(job->detectors[i]));
+    cache.give_back(job->keys[i], std::move(job->scorers[i]));
   }
   co_return job->keys.size();
 }

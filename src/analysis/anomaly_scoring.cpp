@@ -43,11 +43,11 @@ constexpr std::chrono::minutes kUnderWay{15};
 /// they are delivered again they come too late. What was stored before is not stored twice.
 void feed_history(SeriesTask& task, bool restored, ScoreJob& job) {
   const PendingStep& first = task.steps.front();
-  const Timestamp judged = restored ? task.detector->last_time() : first.sample.time - kUnderWay;
+  const Timestamp judged = restored ? task.scorer->last_time() : first.sample.time - kUnderWay;
   for (const model::Sample& sample : task.history) {
-    const ml::Verdict verdict = task.detector->update(sample.time, sample.value);
-    if (verdict.is_anomaly && sample.time > judged) {
-      model::Anomaly anomaly = make_anomaly(task, sample, verdict);
+    const auto scored = task.scorer->update(sample.time, sample.value);
+    if (scored && scored->verdict.is_anomaly && sample.time > judged) {
+      model::Anomaly anomaly = make_anomaly(task.key, sample.time, *scored);
       anomaly.model_version = job.model_version;
       job.found.push_back({first.event, std::move(anomaly)});
     }
@@ -57,16 +57,16 @@ void feed_history(SeriesTask& task, bool restored, ScoreJob& job) {
 
 void score(SeriesTask& task, ScoreJob& job) {
   for (const PendingStep& step : task.steps) {
-    if (step.sample.time <= task.detector->last_time()) {
+    if (step.sample.time <= task.scorer->last_time()) {
       ++job.late;
       continue;
     }
-    const ml::Verdict verdict = task.detector->update(step.sample.time, step.sample.value);
+    const auto scored = task.scorer->update(step.sample.time, step.sample.value);
     ++job.scored;
-    if (!verdict.is_anomaly) {
+    if (!scored || !scored->verdict.is_anomaly) {
       continue;
     }
-    model::Anomaly anomaly = make_anomaly(task, step.sample, verdict);
+    model::Anomaly anomaly = make_anomaly(task.key, step.sample.time, *scored);
     anomaly.model_version = job.model_version;
     job.found.push_back({step.event, std::move(anomaly)});
   }
@@ -101,11 +101,12 @@ void run(ScoreJob& job) {
     if (job.cancelled) {
       return;
     }
-    const bool restored = task.detector != nullptr;
+    const bool restored = task.scorer != nullptr;
     if (restored) {
       job.replayed += task.history.size();
     } else {
-      task.detector = ml::make_detector(params_of(job.params, task.key));
+      task.scorer = std::make_unique<SeriesScorer>(task.kind, ml::make_detector(params_of(job.params, task.key)));
+      task.scorer->detector().set_gates(task.gates);
       job.learned.push_back(task.key);
     }
     feed_history(task, restored, job);
@@ -113,11 +114,13 @@ void run(ScoreJob& job) {
   }
 }
 
-model::Anomaly make_anomaly(const SeriesTask& task, const model::Sample& sample, const ml::Verdict& verdict) {
+model::Anomaly make_anomaly(SeriesKey key, Timestamp time, const SeriesScorer::Scored& scored) {
+  const ml::Verdict& verdict = scored.verdict;
   model::Anomaly anomaly;
-  anomaly.series_id = task.key.series;
-  anomaly.time = sample.time;
-  anomaly.value = sample.value;
+  anomaly.series_id = key.series;
+  anomaly.time = time;
+  anomaly.value = scored.value;
+  anomaly.is_rate = scored.is_rate;
   anomaly.expected = verdict.expected;
   anomaly.score = verdict.score;
   anomaly.threshold = verdict.threshold;

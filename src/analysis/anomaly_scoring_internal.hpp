@@ -23,9 +23,11 @@ struct PendingStep {
 struct SeriesTask {
   SeriesKey key;
   std::chrono::seconds step{60};
-  std::vector<PendingStep> steps;          ///< By time.
-  std::unique_ptr<ml::Detector> detector;  ///< nullptr: made anew. Fed `history` first.
-  std::vector<model::Sample> history;      ///< Before the first step, by time.
+  std::vector<PendingStep> steps;         ///< By time.
+  SeriesKind kind = SeriesKind::values;   ///< Of a detector that is to be made or restored, as `gates`.
+  ml::Gates gates;
+  std::unique_ptr<SeriesScorer> scorer;   ///< nullptr: made anew. Fed `history` first.
+  std::vector<model::Sample> history;     ///< Before the first step, by time.
 };
 
 struct FoundAnomaly {
@@ -55,6 +57,6 @@ struct ScoreJob {
 [[nodiscard]] std::uint64_t seed_of(SeriesKey key);
 /// Warms and scores; stops early when cancelled.
 void run(ScoreJob& job);
-[[nodiscard]] model::Anomaly make_anomaly(const SeriesTask& task, const model::Sample& sample, const ml::Verdict& verdict);
+[[nodiscard]] model::Anomaly make_anomaly(SeriesKey key, Timestamp time, const SeriesScorer::Scored& scored);
 
 }  // namespace sensus::analysis

@@ -23,8 +23,10 @@ struct RestoreJob {
     std::size_t task = 0;
     StateLabel label;
     std::string bytes;
-    std::unique_ptr<ml::Detector> detector;
-    std::string_view refused;  ///< A reason, as the metric names it; empty when there is a detector.
+    SeriesKind kind = SeriesKind::values;
+    ml::Gates gates;
+    std::unique_ptr<SeriesScorer> scorer;
+    std::string_view refused;  ///< A reason, as the metric names it; empty when there is a scorer.
   };
   std::vector<Item> items;
   ml::DetectorParams params;
@@ -45,12 +47,13 @@ void open(RestoreJob::Item& item, const ml::DetectorParams& params) {
     item.refused = name_of(opened.flaw);
     return;
   }
-  auto detector = ml::restore_detector(params_of(params, item.label.key), opened.detector);
-  if (!detector || (*detector)->last_time() != item.label.last_time) {
+  auto scorer = SeriesScorer::restore(item.kind, params_of(params, item.label.key), opened.detector);
+  if (!scorer || (*scorer)->last_time() != item.label.last_time) {
     item.refused = "other_format";
     return;
   }
-  item.detector = std::move(*detector);
+  item.scorer = std::move(*scorer);
+  item.scorer->detector().set_gates(item.gates);
   item.bytes = {};
 }
 
@@ -59,12 +62,12 @@ void open(RestoreJob::Item& item, const ml::DetectorParams& params) {
 /// What is new of a series, sealed. Nothing when it is lent out, was saved before, or has steps whose effect is not committed yet: a
 /// state that holds such a step would make its redelivery come too late, and its anomaly be lost.
 std::optional<storage::DetectorState> AnomalyWorker::Impl::seal(SeriesKey key, const std::set<SeriesKey>& uncommitted) const {
-  const ml::Detector* detector = cache.peek(key);
-  if (detector == nullptr || uncommitted.contains(key) || detector->last_time() <= cache.saved_time(key)) {
+  const SeriesScorer* scorer = cache.peek(key);
+  if (scorer == nullptr || uncommitted.contains(key) || scorer->last_time() <= cache.saved_time(key)) {
     return std::nullopt;
   }
-  const StateLabel label{key, model_key, detector->last_time()};
-  return storage::DetectorState{key.series, label.last_time, seal_state(label, detector->serialize())};
+  const StateLabel label{key, model_key, scorer->last_time()};
+  return storage::DetectorState{key.series, label.last_time, seal_state(label, scorer->serialize())};
 }
 
 std::set<SeriesKey> AnomalyWorker::Impl::uncommitted_series() const {
@@ -193,8 +196,14 @@ runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<Ser
   const auto job = std::make_shared<RestoreJob>();
   job->params = params;
   for (storage::DetectorState& state : *states) {
-    job->items.push_back(
-        {position.at(state.series), {{tenant, state.series}, model_key, state.last_time}, std::move(state.bytes), nullptr, {}});
+    const std::size_t at = position.at(state.series);
+    job->items.push_back({.task = at,
+                          .label = {{tenant, state.series}, model_key, state.last_time},
+                          .bytes = std::move(state.bytes),
+                          .kind = tasks[at].kind,
+                          .gates = tasks[at].gates,
+                          .scorer = nullptr,
+                          .refused = {}});
   }
   std::function<Result<bool>(runtime::JobContext&)> work = [job](runtime::JobContext& context) -> Result<bool> {
     context.on_cancel([job] { job->cancelled = true; });
@@ -211,8 +220,8 @@ runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<Ser
     co_return std::move(ran).error();
   }
   for (RestoreJob::Item& item : job->items) {
-    if (item.detector) {
-      tasks[item.task].detector = std::move(item.detector);
+    if (item.scorer) {
+      tasks[item.task].scorer = std::move(item.scorer);
       cache.mark_saved(item.label.key, item.label.last_time);
       metrics.states_restored.inc();
     } else {

@@ -26,7 +26,7 @@ std::vector<SeriesTask> take_chunk(std::vector<SeriesTask>& tasks, std::chrono::
   const SeriesTask& head = tasks.front();
   const auto fits = [&head, span](const SeriesTask& task) {
     return task.key.tenant == head.key.tenant && task.step == head.step && first_time(task) - first_time(head) <= span &&
-           (task.detector == nullptr) == (head.detector == nullptr);
+           (task.scorer == nullptr) == (head.scorer == nullptr);
   };
   std::size_t count = 1;
   while (count < tasks.size() && count < kNewChunk && fits(tasks[count])) {
@@ -36,7 +36,7 @@ std::vector<SeriesTask> take_chunk(std::vector<SeriesTask>& tasks, std::chrono::
 }
 
 /// A restored detector with nothing between its last step and the first to be scored.
-bool is_current(const SeriesTask& task) { return task.detector && task.detector->last_time() + task.step >= first_time(task); }
+bool is_current(const SeriesTask& task) { return task.scorer && task.scorer->last_time() + task.step >= first_time(task); }
 
 void hand_out(std::vector<storage::SampleStore::StepMeans> history, std::vector<SeriesTask>& tasks) {
   std::map<SeriesId, SeriesTask*> by_series;
@@ -124,6 +124,10 @@ runtime::Async<> AnomalyWorker::Impl::score_new(Deadline deadline, std::vector<S
       ++count;
     }
     std::vector<SeriesTask> chunk = take_front(tasks, count);
+    Result<> known = co_await look_up(deadline, chunk);
+    if (!known) {
+      co_return std::move(known).error();
+    }
     Result<> restored = co_await restore(deadline, chunk);
     if (!restored) {
       co_return std::move(restored).error();
@@ -146,7 +150,7 @@ runtime::Async<> AnomalyWorker::Impl::score_new(Deadline deadline, std::vector<S
 /// Those that lack steps before their first one: a restored detector since its state, a new one all of its past.
 runtime::Async<> AnomalyWorker::Impl::score_behind(Deadline deadline, std::vector<SeriesTask> tasks) {
   std::ranges::sort(tasks, {}, [](const SeriesTask& task) {
-    return std::tuple(task.key.tenant, task.step, task.detector == nullptr, first_time(task));
+    return std::tuple(task.key.tenant, task.step, task.scorer == nullptr, first_time(task));
   });
   while (!tasks.empty()) {
     std::vector<SeriesTask> chunk = take_chunk(tasks, std::chrono::microseconds(options.history));
@@ -169,7 +173,7 @@ runtime::Async<> AnomalyWorker::Impl::load_history(Deadline deadline, std::vecto
   Timestamp to = from;
   for (const SeriesTask& task : tasks) {
     ids.push_back(task.key.series);
-    from = std::min(from, task.detector ? std::max(task.detector->last_time(), first_time(task) - past) : first_time(task) - past);
+    from = std::min(from, task.scorer ? std::max(task.scorer->last_time(), first_time(task) - past) : first_time(task) - past);
     to = std::max(to, first_time(task));
   }
   const Deadline limit = min(deadline, Deadline::after(kLoadLimit));
@@ -197,8 +201,8 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
   std::vector<PendingStep> steps;
   const auto job = std::make_shared<ScoreJob>();
   for (SeriesTask& task : tasks) {
-    if (!task.detector) {
-      task.detector = cache.lend(task.key);
+    if (!task.scorer) {
+      task.scorer = cache.lend(task.key);
     }
     steps.insert(steps.end(), task.steps.begin(), task.steps.end());
   }
@@ -227,7 +231,7 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
     co_return Result<>{};
   }
   for (SeriesTask& task : job->tasks) {
-    cache.give_back(task.key, std::move(task.detector));
+    cache.give_back(task.key, std::move(task.scorer));
   }
   for (FoundAnomaly& found : job->found) {
     pending[found.event].found.push_back(std::move(found.anomaly));

@@ -83,6 +83,9 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   [[nodiscard]] std::map<SeriesKey, SeriesTask> collect_tasks() const;
   void mark_done(const std::vector<PendingStep>& steps);
 
+  // anomaly_facts.cpp
+  runtime::Async<> look_up(Deadline deadline, std::vector<SeriesTask>& tasks);
+
   // anomaly_states.cpp
   static runtime::Task run_saving(std::shared_ptr<Impl> self);
   static runtime::Async<> save_all(std::shared_ptr<Impl> self, Deadline deadline);

@@ -23,23 +23,23 @@ DetectorCache::Place DetectorCache::admit(SeriesKey key, TimePoint now) {
   return Place::empty;
 }
 
-std::unique_ptr<ml::Detector> DetectorCache::lend(SeriesKey key) {
+std::unique_ptr<SeriesScorer> DetectorCache::lend(SeriesKey key) {
   const auto found = index_.find(key);
   return found == index_.end() ? nullptr : std::move(found->second->detector);
 }
 
-void DetectorCache::give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector) {
+void DetectorCache::give_back(SeriesKey key, std::unique_ptr<SeriesScorer> detector) {
   if (const auto found = index_.find(key); found != index_.end()) {
     found->second->detector = std::move(detector);
   }
 }
 
-const ml::Detector* DetectorCache::peek(SeriesKey key) const {
+const SeriesScorer* DetectorCache::peek(SeriesKey key) const {
   const auto found = index_.find(key);
   return found == index_.end() ? nullptr : found->second->detector.get();
 }
 
-ml::Detector* DetectorCache::get(SeriesKey key) {
+SeriesScorer* DetectorCache::get(SeriesKey key) {
   const auto found = index_.find(key);
   return found == index_.end() ? nullptr : found->second->detector.get();
 }

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "series_scorer_internal.hpp"
+
 #include "sensus/core/ids.hpp"
 #include "sensus/core/time.hpp"
-#include "sensus/ml/detector.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -42,13 +43,13 @@ class DetectorCache {
   /// Marks the series as used now and makes a place for it; `refused` when the cache is full of busy ones.
   [[nodiscard]] Place admit(SeriesKey key, TimePoint now);
   /// The detector, which leaves an empty place; nullptr when there is none.
-  [[nodiscard]] std::unique_ptr<ml::Detector> lend(SeriesKey key);
-  void give_back(SeriesKey key, std::unique_ptr<ml::Detector> detector);
+  [[nodiscard]] std::unique_ptr<SeriesScorer> lend(SeriesKey key);
+  void give_back(SeriesKey key, std::unique_ptr<SeriesScorer> detector);
 
   /// To look at, until it is lent or given back; nullptr when there is none or it is lent out.
-  [[nodiscard]] const ml::Detector* peek(SeriesKey key) const;
+  [[nodiscard]] const SeriesScorer* peek(SeriesKey key) const;
   /// To change on the reactor, until it is lent; nullptr when there is none or it is lent out.
-  [[nodiscard]] ml::Detector* get(SeriesKey key);
+  [[nodiscard]] SeriesScorer* get(SeriesKey key);
   /// The last step of the saved state of the series; the beginning of time when there is none.
   [[nodiscard]] Timestamp saved_time(SeriesKey key) const;
   void mark_saved(SeriesKey key, Timestamp time);
@@ -66,7 +67,7 @@ class DetectorCache {
   struct Entry {
     SeriesKey key;
     TimePoint used_at;
-    std::unique_ptr<ml::Detector> detector;
+    std::unique_ptr<SeriesScorer> detector;
     Timestamp saved_time = Timestamp::min();
   };
   std::size_t limit_;

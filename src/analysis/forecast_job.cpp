@@ -2,8 +2,6 @@
 
 #include "anomaly_scoring_internal.hpp"
 
-#include "sensus/ml/counter_rate.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -15,13 +13,8 @@ constexpr std::int64_t kLimitSteps =
     2000;  ///< As fine as a limit's time is told: a thousandth of the horizon and better.
 
 void learn(ForecastJob::Series& series) {
-  ml::CounterRate rate;
   for (const model::Sample& step : series.steps) {
-    const std::optional<double> value =
-        series.forecast.is_rate ? rate.update(step.time, step.value) : std::optional(step.value);
-    if (value) {
-      series.detector->update(step.time, *value);
-    }
+    series.scorer->update(step.time, step.value);
   }
   series.steps.clear();
 }
@@ -49,16 +42,17 @@ std::optional<Timestamp> reached(std::vector<ml::ForecastPoint> points,
 void look_ahead(ForecastJob::Series& series, const ForecastJob& job) {
   model::SeriesForecast& out = series.forecast;
   const model::ForecastQuery& query = job.query;
-  if (series.detector->last_time() == Timestamp::min()) {
+  const ml::Detector& detector = series.scorer->detector();
+  if (detector.last_time() == Timestamp::min()) {
     return;
   }
-  out.learned_to = series.detector->last_time();
+  out.learned_to = detector.last_time();
   if (*out.learned_to + kSilent < job.now) {
     out.status = model::SeriesForecast::Status::silent;
     return;
   }
   for (const ml::ForecastPoint& point :
-       ahead(*series.detector, job.now, query.horizon, query.step)) {
+       ahead(detector, job.now, query.horizon, query.step)) {
     out.points.push_back({point.time, point.expected, point.low, point.high});
   }
   if (out.points.empty()) {
@@ -69,7 +63,7 @@ void look_ahead(ForecastJob::Series& series, const ForecastJob& job) {
     const std::chrono::seconds fine =
         std::max(model::kForecastStepMin, query.horizon / kLimitSteps);
     const std::vector<ml::ForecastPoint> points =
-        ahead(*series.detector, job.now, query.horizon, fine);
+        ahead(detector, job.now, query.horizon, fine);
     using Point = ml::ForecastPoint;
     out.limit_at = reached(points, &Point::expected, query);
     out.limit_earliest = reached(points, query.is_limit_below ? &Point::low : &Point::high, query);
@@ -86,10 +80,9 @@ void open_states(ForecastJob& job) {
     }
     const OpenedState opened = open_state(series.label, series.bytes);
     if (opened.flaw == SealFlaw::none) {
-      auto detector =
-          ml::restore_detector(params_of(job.params, series.label.key), opened.detector);
-      if (detector && (*detector)->last_time() == series.label.last_time) {
-        series.detector = std::move(*detector);
+      auto scorer = SeriesScorer::restore(series.kind, params_of(job.params, series.label.key), opened.detector);
+      if (scorer && (*scorer)->last_time() == series.label.last_time) {
+        series.scorer = std::move(*scorer);
         series.forecast.is_restored = true;
       }
     }
@@ -102,8 +95,8 @@ void run(ForecastJob& job) {
     if (job.cancelled) {
       return;
     }
-    if (!series.detector) {
-      series.detector = ml::make_detector(params_of(job.params, series.label.key));
+    if (!series.scorer) {
+      series.scorer = std::make_unique<SeriesScorer>(series.kind, ml::make_detector(params_of(job.params, series.label.key)));
     }
     learn(series);
     look_ahead(series, job);

@@ -5,6 +5,7 @@
 #include "sensus/model/sample.hpp"
 
 #include "sealed_state_internal.hpp"
+#include "series_scorer_internal.hpp"
 
 #include <atomic>
 #include <memory>
@@ -18,9 +19,10 @@ namespace sensus::analysis {
 struct ForecastJob {
   struct Series {
     model::SeriesForecast forecast;          ///< With id, name and labels.
+    SeriesKind kind = SeriesKind::values;
     StateLabel label;                        ///< Of the saved state.
     std::string bytes;                       ///< Empty = none is saved.
-    std::unique_ptr<ml::Detector> detector;  ///< As saved; none before it is learned.
+    std::unique_ptr<SeriesScorer> scorer;    ///< As saved; none before it is learned.
     std::vector<model::Sample> steps;        ///< Stored ones, to be learned.
   };
   std::vector<Series> series;

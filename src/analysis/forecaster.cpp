@@ -3,8 +3,6 @@
 #include "anomaly_worker_internal.hpp"
 #include "forecast_job_internal.hpp"
 
-#include "sensus/ml/counter_rate.hpp"
-#include "sensus/model/metadata.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
 
@@ -25,15 +23,6 @@ telemetry::Counter forecasts(telemetry::Metrics& metrics, std::string_view outco
                          "were under way), failed (of the caller or of a "
                          "store).",
                          {{"outcome", outcome}});
-}
-
-bool is_counter(const std::string& metric, const storage::MetadataStore::ByMetric& metadata) {
-  const auto said = metadata.find(metric);
-  const model::ValueKind kind = said == metadata.end()
-                                    ? model::ValueKind::unknown
-                                    : model::value_kind(metric, said->second.type);
-  return kind == model::ValueKind::unknown ? ml::is_counter_name(metric)
-                                           : kind == model::ValueKind::cumulative;
 }
 
 Result<> check(const model::ForecastQuery& query) {
@@ -203,7 +192,9 @@ struct Forecaster::Impl {
       added.label = {{tenant, one.id}, key_of(job.params), Timestamp{}};
       added.forecast = {
           .id = one.id, .metric_name = std::move(one.metric_name), .labels = std::move(one.labels)};
-      added.forecast.is_rate = is_counter(added.forecast.metric_name, *metadata);
+      const auto said = metadata->find(added.forecast.metric_name);
+      added.kind = kind_of(added.forecast.metric_name, said == metadata->end() ? std::nullopt : std::optional(said->second.type));
+      added.forecast.is_rate = added.kind != SeriesKind::values;
     }
     co_return Result<>{};
   }
@@ -212,9 +203,7 @@ struct Forecaster::Impl {
                                std::shared_ptr<ForecastJob> job) {
     std::vector<SeriesId> ids;
     for (const ForecastJob::Series& one : job->series) {
-      if (!one.forecast.is_rate) {
-        ids.push_back(one.forecast.id);
-      }
+      ids.push_back(one.forecast.id);
     }
     std::string model_key = key_of(job->params);
     Result<std::vector<storage::DetectorState>> states =
@@ -241,7 +230,7 @@ struct Forecaster::Impl {
     Timestamp from = restored ? to : to - std::chrono::microseconds(options.history);
     std::vector<SeriesId> ids;
     for (const ForecastJob::Series& one : job.series) {
-      if (restored == (one.detector != nullptr)) {
+      if (restored == (one.scorer != nullptr)) {
         ids.push_back(one.forecast.id);
         from = restored ? std::min(from, one.label.last_time) : from;
       }

@@ -57,7 +57,7 @@ struct ModelJobs::Impl : std::enable_shared_from_this<ModelJobs::Impl> {
   runtime::Async<std::string> evaluate(Running& running);
   runtime::Async<std::string> train(Running& running);
   runtime::Async<Measured> measure_stored(Running& running, ml::DetectorParams params, double progress_from);
-  runtime::Async<Quality> measure_chunk(ml::DetectorParams params, std::vector<SeriesId> series, Timestamp from, Timestamp to);
+  runtime::Async<Quality> measure_chunk(ml::DetectorParams params, std::map<SeriesId, SeriesKind> series, Timestamp from, Timestamp to);
 
   Deps deps;
   ModelOptions options;

@@ -4,24 +4,26 @@
 
 namespace sensus::analysis {
 
-void measure(const ml::DetectorParams& params, std::size_t warmup, const std::vector<model::Sample>& points, Quality& quality) {
+void measure(const ml::DetectorParams& params, SeriesKind kind, const std::vector<model::Sample>& points, Quality& quality) {
+  const std::size_t warmup = params.warmup;
   if (points.size() <= warmup) {
     return;
   }
-  const auto detector = ml::make_detector(params);
+  SeriesScorer scorer(kind, ml::make_detector(params));
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const ml::Verdict verdict = detector->update(points[i].time, points[i].value);
-    if (i < warmup) {
+    const auto scored = scorer.update(points[i].time, points[i].value);
+    if (i < warmup || !scored) {
       continue;
     }
+    const ml::Verdict& verdict = scored->verdict;
     quality.notable += verdict.tier == ml::Tier::none ? 0 : 1;
     quality.alerting += verdict.tier == ml::Tier::alerting ? 1 : 0;
-    quality.outside_band += points[i].value < verdict.band_low || points[i].value > verdict.band_high ? 1 : 0;
+    quality.outside_band += scored->value < verdict.band_low || scored->value > verdict.band_high ? 1 : 0;
   }
   ++quality.series;
   quality.points += points.size() - warmup;
   quality.fed += points.size();
-  quality.bytes += detector->memory_bytes();
+  quality.bytes += scorer.memory_bytes();
   const std::chrono::duration<double, std::ratio<86'400>> covered = points.back().time - points[warmup].time;
   quality.series_days += covered.count();
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "series_scorer_internal.hpp"
+
 #include "sensus/ml/detector.hpp"
 #include "sensus/model/sample.hpp"
 
@@ -23,8 +25,8 @@ struct Quality {
   std::size_t bytes = 0;        ///< Of all detectors.
 };
 
-/// Feeds one series, oldest first, to a detector of these parameters.
-void measure(const ml::DetectorParams& params, std::size_t warmup, const std::vector<model::Sample>& points, Quality& quality);
+/// Feeds the steps of one series, oldest first, to a detector of these parameters.
+void measure(const ml::DetectorParams& params, SeriesKind kind, const std::vector<model::Sample>& points, Quality& quality);
 void add(Quality& total, const Quality& part);
 /// {"series":..,"notable_per_series_day":..,...}
 [[nodiscard]] std::string render_quality(const Quality& quality);

@@ -17,6 +17,7 @@ constexpr std::size_t kStatesPurged = 10'000;
 
 struct MeasureJob {
   std::vector<storage::SampleStore::StepMeans> means;
+  std::map<SeriesId, SeriesKind> kinds;
   ml::DetectorParams params;
   Quality quality;
   std::atomic<bool> cancelled = false;
@@ -43,22 +44,27 @@ std::string render_result(std::int64_t version_id, const std::string& quality_js
 
 }  // namespace
 
-runtime::Async<Quality> ModelJobs::Impl::measure_chunk(ml::DetectorParams params, std::vector<SeriesId> series, Timestamp from,
+runtime::Async<Quality> ModelJobs::Impl::measure_chunk(ml::DetectorParams params, std::map<SeriesId, SeriesKind> series, Timestamp from,
                                                        Timestamp to) {
+  std::vector<SeriesId> ids;
+  for (const auto& [id, kind] : series) {
+    ids.push_back(id);
+  }
   const Deadline reading = Deadline::after(kReadLimit);
-  auto means = co_await deps.samples.step_means(reading, kDefaultTenant, std::move(series), from, to, kStep);
+  auto means = co_await deps.samples.step_means(reading, kDefaultTenant, std::move(ids), from, to, kStep);
   if (!means) {
     co_return std::move(means).error();
   }
   const auto job = std::make_shared<MeasureJob>();
   job->means = std::move(*means);
+  job->kinds = std::move(series);
   job->params = params;
   std::function<Result<bool>(runtime::JobContext&)> work = [job](runtime::JobContext& context) -> Result<bool> {
     context.on_cancel([job] { job->cancelled = true; });
     const auto began = std::chrono::steady_clock::now();
     for (const storage::SampleStore::StepMeans& one : job->means) {
       if (!job->cancelled) {
-        measure(params_of(job->params, {kDefaultTenant, one.series}), job->params.warmup, one.points, job->quality);
+        measure(params_of(job->params, {kDefaultTenant, one.series}), job->kinds.at(one.series), one.points, job->quality);
       }
     }
     job->quality.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -77,10 +83,10 @@ runtime::Async<ModelJobs::Impl::Measured> ModelJobs::Impl::measure_stored(Runnin
   Measured out;
   out.to = std::chrono::floor<std::chrono::minutes>(deps.clock.now());
   out.from = out.to - std::chrono::duration_cast<std::chrono::microseconds>(options.measured_window);
-  std::vector<SeriesId> ids;
+  std::vector<std::pair<SeriesId, SeriesKind>> chosen;
   storage::SeriesQuery query;
   query.limit = kListed;
-  while (ids.size() < static_cast<std::size_t>(options.measured_series)) {
+  while (chosen.size() < static_cast<std::size_t>(options.measured_series)) {
     const Deadline listing = Deadline::after(kReadLimit);
     storage::SeriesQuery page_query = query;
     const Result<std::vector<storage::SeriesInfo>> page =
@@ -89,8 +95,8 @@ runtime::Async<ModelJobs::Impl::Measured> ModelJobs::Impl::measure_stored(Runnin
       co_return page.error();
     }
     for (const storage::SeriesInfo& series : *page) {
-      if (series.last_seen >= out.from && ids.size() < static_cast<std::size_t>(options.measured_series)) {
-        ids.push_back(series.id);
+      if (series.last_seen >= out.from && chosen.size() < static_cast<std::size_t>(options.measured_series)) {
+        chosen.emplace_back(series.id, kind_of(series.metric_name, std::nullopt));
       }
     }
     if (page->size() < query.limit) {
@@ -98,15 +104,15 @@ runtime::Async<ModelJobs::Impl::Measured> ModelJobs::Impl::measure_stored(Runnin
     }
     query.after = page->back().id;
   }
-  for (std::size_t begin = 0; begin < ids.size(); begin += kChunk) {
-    const double done = static_cast<double>(begin) / static_cast<double>(ids.size());
+  for (std::size_t begin = 0; begin < chosen.size(); begin += kChunk) {
+    const double done = static_cast<double>(begin) / static_cast<double>(chosen.size());
     Result<> kept = co_await keep(running, progress_from + (1 - progress_from) * done);
     if (!kept) {
       co_return std::move(kept).error();
     }
-    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto last = ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kChunk, ids.size()));
-    std::vector<SeriesId> chunk(first, last);
+    const auto first = chosen.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = chosen.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kChunk, chosen.size()));
+    std::map<SeriesId, SeriesKind> chunk(first, last);
     Result<Quality> part = co_await measure_chunk(params, std::move(chunk), out.from, out.to);
     if (!part) {
       co_return std::move(part).error();

@@ -4,6 +4,7 @@
 #include "sensus/analysis/explain_worker.hpp"
 #include "sensus/analysis/forecaster.hpp"
 #include "sensus/analysis/model_jobs.hpp"
+#include "sensus/analysis/rules.hpp"
 #include "sensus/api/router.hpp"
 #include "sensus/app/application.hpp"
 #include "sensus/config/reader.hpp"
@@ -66,6 +67,7 @@ struct AppConfig {
   storage::CompactionOptions compaction;
   storage::RetentionOptions retention;
   relay::Options relay;
+  analysis::Options analysis;
   analysis::AnomalyOptions anomaly;
   analysis::ModelOptions models;
   analysis::EvidenceOptions evidence;

@@ -33,6 +33,14 @@ std::string unique_process_name() {
   return process_name() + "-" + std::to_string(random());
 }
 
+std::vector<ingest::StepRule> step_rules(const analysis::Rules& rules) {
+  std::vector<ingest::StepRule> out;
+  for (const analysis::Rules::Step& rule : rules.steps()) {
+    out.push_back({rule.selector, rule.step});
+  }
+  return out;
+}
+
 // A tenth of what a thread without it gets, where both want the processor.
 constexpr int kAnalysisNice = 10;
 
@@ -96,6 +104,7 @@ Result<> Application::create() {
   upkeep_tasks_ = make_tasks("app");
   stop_stack_.push("upkeep", [this](Deadline) { return upkeep_tasks_->stop(Duration::zero()); });
   analysis_tasks_ = make_tasks("analysis");
+  SENSUS_TRY(rules_, analysis::Rules::make(config_.analysis));
   create_workers();
   SENSUS_TRY(model_jobs_, analysis::ModelJobs::make({*jobs_, *models_, *samples_, *detector_states_, *anomaly_worker_, *cpu_pool_, clock_,
                                                      logs_.log("analysis"), metrics_, process_name(),
@@ -106,7 +115,7 @@ Result<> Application::create() {
   ingest_tasks_ = make_tasks("ingest");
   ingestor_ = std::make_unique<ingest::Ingestor>(
       ingest::Ingestor::Deps{executor, storage::make_sample_writer(config_.database, logs_.log("pg"), metrics_), *samples_, *alerts_,
-                             clock_, logs_.log("ingest"), metrics_, [this] { relay_->wake(); }},
+                             clock_, logs_.log("ingest"), metrics_, [this] { relay_->wake(); }, step_rules(rules_)},
       config_.ingest);
   metadata_keeper_ = std::make_unique<ingest::MetadataKeeper>(
       ingest::MetadataKeeper::Deps{executor, *metadata_, clock_, logs_.log("ingest"), metrics_},
@@ -159,7 +168,7 @@ void Application::create_workers() {
   web_ = webclient::make_curl_client(*llm_pool_);
   ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
   anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
-      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *cpu_pool_, clock_, log, metrics_, wake_relay},
+      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *metadata_, *cpu_pool_, clock_, log, metrics_, wake_relay, rules_},
       config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);

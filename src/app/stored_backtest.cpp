@@ -79,7 +79,7 @@ bool is_counter(const std::string& metric, const storage::MetadataStore::ByMetri
   const model::ValueKind kind = said == metadata.end()
                                     ? model::ValueKind::unknown
                                     : model::value_kind(metric, said->second.type);
-  return kind == model::ValueKind::unknown ? ml::is_counter_name(metric)
+  return kind == model::ValueKind::unknown ? model::is_counter_name(metric)
                                            : kind == model::ValueKind::cumulative;
 }
 

@@ -57,6 +57,7 @@ std::string render_anomaly(const model::Anomaly& a) {
       .member("band_high", a.band_high)
       .member("evidence", a.evidence)
       .member("since", a.since)
+      .member("rate", a.is_rate)
       .member_raw("contributions", a.contributions_json.empty() ? std::string_view("[]") : std::string_view(a.contributions_json))
       .end_object()
       .take();
@@ -75,6 +76,7 @@ std::string render_anomaly_data(const model::Anomaly& a) {
       .member("band_high", a.band_high)
       .member("evidence", a.evidence)
       .member("since", a.since)
+      .member("rate", a.is_rate)
       .member_raw("contributions", a.contributions_json.empty() ? std::string_view("[]") : std::string_view(a.contributions_json))
       .end_object()
       .take();

@@ -186,8 +186,17 @@ Section& Section::secret(std::string key, Secret& value, std::string help) {
 }
 
 Section& Section::checked(std::function<Result<>(std::string_view)> check) {
-  SENSUS_ASSERT(!fields_.empty() && fields_.back().set);
+  SENSUS_ASSERT(!fields_.empty() && (fields_.back().set || fields_.back().set_list));
   Field& field = fields_.back();
+  if (field.set_list) {
+    field.set_list = [set = std::move(field.set_list), check = std::move(check)](const std::vector<std::string>& items) -> Result<> {
+      for (const std::string& item : items) {
+        SENSUS_TRY_VOID(check(item));
+      }
+      return set(items);
+    };
+    return *this;
+  }
   field.set = [set = std::move(field.set), check = std::move(check)](std::string_view text) -> Result<> {
     SENSUS_TRY_VOID(check(text));
     return set(text);

@@ -1,5 +1,7 @@
 #include "commit_pipeline_internal.hpp"
 
+#include "sensus/model/metadata.hpp"
+
 #include <algorithm>
 #include <boost/asio/append.hpp>
 #include <boost/asio/async_result.hpp>
@@ -129,7 +131,6 @@ void CommitPipeline::pump() {
   }
   writing_ = true;
   job->deadline = Deadline::after(options_.commit_timeout);
-  job->step = steps_.step();
   writer_.start(std::move(job), [weak = weak_from_this()](std::unique_ptr<FlushJob> done) {
     if (const auto self = weak.lock()) {
       self->finished(std::move(done));
@@ -144,7 +145,7 @@ std::unique_ptr<FlushJob> CommitPipeline::next_job() {
   job->started = clock_.now();
   if (points_due && (points_alone_ || queue_.empty())) {
     job->flush.tenant = *points_tenant;
-    job->points = steps_.take(*points_tenant, kPointsPerFlush);
+    job->closed = steps_.take(*points_tenant, kPointsPerFlush);
     return job;
   }
   discard_stale();
@@ -160,7 +161,7 @@ std::unique_ptr<FlushJob> CommitPipeline::next_job() {
   job->flush = gathering.rows.take();
   job->flush.create_max = create_max(job->flush.tenant);
   if (points_due && *points_tenant == job->flush.tenant) {
-    job->points = steps_.take(*points_tenant, kPointsPerFlush);
+    job->closed = steps_.take(*points_tenant, kPointsPerFlush);
   }
   return job;
 }
@@ -224,9 +225,9 @@ void CommitPipeline::succeeded(FlushJob& job) {
   instruments_.metrics_received.inc(as_double(stored));
   backoff_.reset();
   failure_.reset();
-  if (!job.points.empty()) {
+  if (!job.closed.points.empty()) {
     points_alone_ = false;
-    instruments_.step_points.inc(as_double(job.points.size()));
+    instruments_.step_points.inc(as_double(job.closed.points.size()));
     on_outbox_();
   }
 }
@@ -240,6 +241,9 @@ void CommitPipeline::learn_series(const FlushJob& job) {
     } else {
       const std::chrono::seconds unseen{i < result.unseen_s.size() ? result.unseen_s[i] : 0};
       cache_.insert(job.flush.tenant, hash, result.new_series[i], job.started - unseen);
+      if (model::is_counter_name(model::metric_name_of_key(job.flush.new_series[i]))) {
+        steps_.mark_counter(result.new_series[i]);
+      }
     }
   }
   if (const auto stored = stored_active_.find(job.flush.tenant); stored != stored_active_.end()) {
@@ -313,10 +317,10 @@ void CommitPipeline::failed(FlushJob& job, const Error& error) {
   forget_touches(job.flush, running_series_);
   log_.throttled(telemetry::LogLevel::error, "flush_failed",
                  "samples could not be committed: senders get 503 and retry; check PostgreSQL",
-                 {{"code", to_string(error.code)}, {"error", error.message}, {"rows", job.flush.rows.size()}, {"points", job.points.size()}});
+                 {{"code", to_string(error.code)}, {"error", error.message}, {"rows", job.flush.rows.size()}, {"points", job.closed.points.size()}});
   const std::chrono::milliseconds delay = backoff_.next();
-  if (!job.points.empty()) {
-    steps_.give_back(job.flush.tenant, job.points);
+  if (!job.closed.points.empty()) {
+    steps_.give_back(job.flush.tenant, job.closed);
     points_alone_ = true;
     points_not_before_ = std::chrono::steady_clock::now() + delay;
   }

@@ -49,6 +49,7 @@ Ingestor::Impl::Impl(Deps deps, Options opts)
       on_outbox(std::move(deps.on_outbox)),
       instruments(deps.metrics),
       rebuild_backoff({std::chrono::milliseconds{200}, std::chrono::milliseconds{5000}}),
+      step_rules(std::move(deps.step_rules)),
       tick(deps.executor),
       alerts_idle(deps.executor) {
   CommitPipeline::Deps pipeline_deps{deps.executor, std::move(deps.writer), clock, log, instruments, on_outbox};

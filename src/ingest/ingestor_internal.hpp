@@ -21,6 +21,8 @@ struct Ingestor::Impl {
   static runtime::Async<> rebuild_page(std::shared_ptr<Impl> self);
   /// One attempt, logged and counted; the time to wait before the next.
   static boost::asio::awaitable<Duration> try_rebuild(std::shared_ptr<Impl> self);
+  static runtime::Async<> learn_own_steps(std::shared_ptr<Impl> self);
+  static runtime::Task follow_step_rules(std::shared_ptr<Impl> self);
   /// Asks now and then how many series are active in the database.
   static runtime::Task count_series(std::shared_ptr<Impl> self);
   /// After a failure without new traffic: asks whether the database answers again.
@@ -44,6 +46,8 @@ struct Ingestor::Impl {
   std::chrono::microseconds rebuild_slice{std::chrono::seconds{2}};
   runtime::Backoff rebuild_backoff;
   Deadline::TimePoint count_series_at{};
+  std::vector<StepRule> step_rules;
+  Deadline::TimePoint rules_at{};
   runtime::Signal tick;
   runtime::Signal alerts_idle;
 };

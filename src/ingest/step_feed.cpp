@@ -30,6 +30,9 @@ void StepFeed::restored(TenantId tenant, const std::vector<storage::SampleStore:
   const Timestamp seen_at = last_page_time_;
   for (const auto& raw : page) {
     const bool repeated = raw.sample.time == seen_at && seen.contains(raw.series);
+    if (raw.is_counter) {
+      steps_.mark_counter(raw.series);
+    }
     if (!repeated && !aside_keys_.contains({raw.series, raw.sample.time})) {
       steps_.add(tenant, raw.series, raw.sample.time, raw.sample.value, now);
     }

@@ -21,6 +21,9 @@ constexpr std::chrono::microseconds kSliceMax = std::chrono::minutes{1};
 // Reads the whole table of series, for what other replicas see.
 constexpr Duration kCountEvery = std::chrono::minutes{5};
 constexpr Duration kCountRetry = std::chrono::seconds{10};
+constexpr Duration kRulesEvery = std::chrono::seconds{5};
+constexpr std::size_t kRulePage = 5'000;
+constexpr SeriesId kLookBack = 1'000;
 constexpr Duration kReadTimeout = std::chrono::seconds{5};
 
 }  // namespace
@@ -39,6 +42,7 @@ runtime::Task Ingestor::Impl::run(std::shared_ptr<Impl> self) {
       co_await asio::post(executor, asio::use_awaitable);
     }
     pipeline.expire_series();
+    co_await follow_step_rules(self);
     co_await count_series(self);
     pipeline.pump();
     pipeline.refresh_gauges();
@@ -73,6 +77,10 @@ asio::awaitable<Duration> Ingestor::Impl::try_rebuild(std::shared_ptr<Impl> self
 
 runtime::Async<> Ingestor::Impl::rebuild_steps(std::shared_ptr<Impl> self) {
   const StepAccumulators& steps = self->pipeline->steps();
+  Result<> learned = co_await learn_own_steps(self);
+  if (!learned) {
+    co_return learned;
+  }
   if (!self->rebuild_from) {
     auto newest = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant);
     if (!newest) {
@@ -83,7 +91,8 @@ runtime::Async<> Ingestor::Impl::rebuild_steps(std::shared_ptr<Impl> self) {
     }
     // A sender's clock may be ahead; the steps of the others are not.
     const Timestamp last = std::min(**newest, self->clock.now());
-    self->rebuild_from = steps.step_start(last - 2 * steps.step() - self->options.step_grace);
+    const std::chrono::seconds longest = steps.longest_step();
+    self->rebuild_from = step_start(last - 2 * longest - self->options.step_grace, longest);
     // What comes from now on is kept aside.
     // What lies further ahead came while the clock was wrong; the way there may be years of nothing.
     self->rebuild_to = std::min<Timestamp>(**newest, self->clock.now() + StepAccumulators::kFutureMax) + std::chrono::microseconds{1};
@@ -124,6 +133,45 @@ runtime::Async<> Ingestor::Impl::rebuild_page(std::shared_ptr<Impl> self) {
     }
   }
   co_return Result<>{};
+}
+
+/// New series of each rule since the last look. Those that were given a lower id and committed later are found by looking back a little.
+runtime::Async<> Ingestor::Impl::learn_own_steps(std::shared_ptr<Impl> self) {
+  for (std::size_t rank = 0; rank < self->step_rules.size(); ++rank) {
+    StepRule& rule = self->step_rules[rank];
+    for (bool more = true; more && !self->pipeline->stopping();) {
+      storage::SeriesQuery query;
+      query.selector = rule.selector;
+      query.limit = kRulePage;
+      query.after = std::max<SeriesId>(rule.seen - kLookBack, 0);
+      const Deadline deadline = Deadline::after(kReadTimeout);
+      const auto page = co_await self->samples.list_series(deadline, kDefaultTenant, std::move(query));
+      if (!page) {
+        co_return page.error();
+      }
+      for (const storage::SeriesInfo& series : *page) {
+        self->pipeline->steps().set_step(series.id, rule.step, static_cast<std::uint16_t>(rank));
+        rule.seen = std::max(rule.seen, series.id);
+      }
+      more = page->size() == kRulePage;
+    }
+  }
+  co_return Result<>{};
+}
+
+runtime::Task Ingestor::Impl::follow_step_rules(std::shared_ptr<Impl> self) {
+  const auto now = self->clock.steady_now();
+  if (self->step_rules.empty() || now < self->rules_at || self->pipeline->failing() || !self->pipeline->feed().live()) {
+    co_return;
+  }
+  const Result<> learned = co_await learn_own_steps(self);
+  if (!learned) {
+    self->log.throttled(telemetry::LogLevel::warning, "step_rules",
+                        "series of analysis.rules with a step of their own cannot be looked up; new ones go by ingest.analysis_step until "
+                        "it succeeds; check PostgreSQL and the selectors",
+                        {{"code", to_string(learned.error().code)}, {"error", learned.error().message}});
+  }
+  self->rules_at = now + kRulesEvery;
 }
 
 runtime::Task Ingestor::Impl::count_series(std::shared_ptr<Impl> self) {

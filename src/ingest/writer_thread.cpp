@@ -14,10 +14,10 @@ namespace sensus::ingest {
 namespace {
 
 void render_points(FlushJob& job) {
-  for (std::size_t begin = 0; begin < job.points.size(); begin += WriterThread::kPointsPerEvent) {
-    const std::size_t end = std::min(begin + WriterThread::kPointsPerEvent, job.points.size());
-    const auto at = [&job](std::size_t i) { return job.points.begin() + static_cast<std::ptrdiff_t>(i); };
-    const codec::StepBatch batch{job.flush.tenant, job.step, {at(begin), at(end)}};
+  for (std::size_t begin = 0; begin < job.closed.points.size(); begin += WriterThread::kPointsPerEvent) {
+    const std::size_t end = std::min(begin + WriterThread::kPointsPerEvent, job.closed.points.size());
+    const auto at = [&job](std::size_t i) { return job.closed.points.begin() + static_cast<std::ptrdiff_t>(i); };
+    const codec::StepBatch batch{job.flush.tenant, job.closed.step, {at(begin), at(end)}};
     job.flush.events.push_back({model::Topic::metrics, "metric", codec::render_step_batch(batch)});
   }
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "step_accumulators_internal.hpp"
+
 #include "sensus/codec/model_json.hpp"
 #include "sensus/runtime/async.hpp"
 #include "sensus/storage/samples.hpp"
@@ -18,8 +20,7 @@ namespace sensus::ingest {
 /// One group commit: rows, and closed analysis steps, which the writer thread renders into outbox events.
 struct FlushJob {
   storage::SampleFlush flush;
-  std::vector<codec::StepPoint> points;
-  std::chrono::seconds step{0};
+  StepAccumulators::Closed closed;
   Timestamp started;  ///< When it was given to the writer.
   Deadline deadline = Deadline::never();
   Duration took{};

@@ -1,23 +1,22 @@
 #include "sensus/ml/counter_rate.hpp"
 
-#include <array>
 #include <bit>
 #include <cmath>
 
 namespace sensus::ml {
 
-bool is_counter_name(std::string_view metric) {
-  constexpr std::array<std::string_view, 4> kEndings{"_total", "_count", "_sum", "_bucket"};
-  for (const std::string_view ending : kEndings) {
-    if (metric.size() > ending.size() && metric.ends_with(ending)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool is_stale_marker(double value) {
   return std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000002ULL;
+}
+
+std::optional<CounterRate::Last> CounterRate::last() const {
+  return has_last_ ? std::optional(Last{last_time_, last_value_}) : std::nullopt;
+}
+
+void CounterRate::go_on_from(const Last& last) {
+  has_last_ = true;
+  last_time_ = last.time;
+  last_value_ = last.value;
 }
 
 std::optional<double> CounterRate::update(Timestamp time, double value) {

@@ -99,6 +99,8 @@ std::string encode_series_key(std::string_view metric_name, const Labels& labels
   return out;
 }
 
+std::string_view metric_name_of_key(std::string_view key) { return key.substr(0, key.find('\xFF')); }
+
 std::optional<SeriesName> decode_series_key(std::string_view key) {
   std::string_view rest = key;
   const auto metric_name = take_part(rest);

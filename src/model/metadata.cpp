@@ -95,6 +95,16 @@ std::string_view family_of(std::string_view metric_name, MetricType type) {
                                                                : metric_name;
 }
 
+bool is_counter_name(std::string_view metric_name) {
+  constexpr std::array<std::string_view, 4> kEndings{"_total", "_count", "_sum", "_bucket"};
+  for (const std::string_view ending : kEndings) {
+    if (metric_name.size() > ending.size() && metric_name.ends_with(ending)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 ValueKind value_kind(std::string_view metric_name, MetricType type) {
   const Suffix* suffix = suffix_of(metric_name);
   const bool has_suffix = suffix != nullptr && (suffix->types & bit(type)) != 0;

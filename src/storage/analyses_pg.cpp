@@ -146,12 +146,13 @@ const std::string kLatest = "select " + kAnalysisColumns +
 const std::string kAnomalies =
     "select r.id, r.series_id, coalesce(s.metric_name, ''), coalesce(s.labels, '{}'), "
     "r.observed_at, "
-    "coalesce((r.analysis_data ->> 'value')::float8, 0), coalesce((r.analysis_data ->> 'expected')::float8, 0), r.score, "
+    "coalesce((r.analysis_data ->> 'value')::float8, 'NaN'), coalesce((r.analysis_data ->> 'expected')::float8, 0), r.score, "
     "coalesce((r.analysis_data ->> 'threshold')::float8, 0), "
     "r.model_version, r.analysis_data -> 'features', coalesce(r.analysis_data ->> 'kind', ''), "
     "coalesce(r.analysis_data ->> 'tier', ''), coalesce((r.analysis_data ->> 'band_low')::float8, 0), "
     "coalesce((r.analysis_data ->> 'band_high')::float8, 0), coalesce((r.analysis_data ->> 'evidence')::float8, 0), "
-    "(r.analysis_data ->> 'since')::timestamptz, coalesce(r.analysis_data -> 'contributions', '[]') "
+    "(r.analysis_data ->> 'since')::timestamptz, coalesce(r.analysis_data -> 'contributions', '[]'), "
+    "coalesce((r.analysis_data ->> 'rate')::boolean, false) "
     "from sensus.ai_analysis_results r "
     "left join sensus.known_series s on s.tenant_id = r.tenant_id and s.id = r.series_id "
     "where r.tenant_id = $1::int and r.analysis_type = 'anomaly_detection' and ($2::text = '' or "
@@ -182,6 +183,7 @@ model::Anomaly read_anomaly(const Rows& rows, std::size_t row) {
   a.evidence = rows.number(row, 15);
   a.since = rows.time_or_null(row, 16);
   a.contributions_json = rows.text(row, 17);
+  a.is_rate = rows.boolean(row, 18);
   return a;
 }
 

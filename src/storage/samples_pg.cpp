@@ -4,6 +4,7 @@
 #include "storage/sample_reader_internal.hpp"
 #include "storage/series_finder_internal.hpp"
 #include "storage/sql_internal.hpp"
+#include "storage/step_means_internal.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -237,57 +238,6 @@ Result<std::vector<RangeSeries>> load_samples(Tx& tx, TenantId tenant, const Sam
   return std::move(found.entries);
 }
 
-/// Steps begin at multiples of the step since 1970. Detectors know finite numbers only.
-Result<std::vector<SampleStore::StepMeans>> load_means(Tx& tx, TenantId tenant,
-                                                       std::vector<SeriesId> ids, TimeSpan span,
-                                                       std::chrono::seconds step) {
-  std::vector<SampleStore::StepMeans> means;
-  std::ranges::sort(ids);
-  ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  if (ids.empty() || span.from >= span.to) {
-    return means;
-  }
-  struct Running {
-    std::int64_t step = 0;
-    long double total = 0;
-    std::uint64_t samples = 0;
-    std::vector<model::Sample> points;
-  };
-  std::vector<Running> running(ids.size());
-  const std::int64_t step_us = std::chrono::microseconds{step}.count();
-  const auto close = [step_us](Running& one) {
-    if (one.samples > 0) {
-      const long double mean = one.total / static_cast<long double>(one.samples);
-      one.points.push_back({from_unix_us(one.step * step_us), static_cast<double>(mean)});
-    }
-  };
-  const TakeSamples take = [&](std::size_t index, std::span<const TimedValue> samples) {
-    Running& one = running[index];
-    for (const TimedValue& sample : samples) {
-      if (!std::isfinite(sample.value)) {
-        continue;
-      }
-      if (const std::int64_t at = sample.time_us / step_us; at != one.step) {
-        close(one);
-        one.step = at;
-        one.total = 0;
-        one.samples = 0;
-      }
-      one.total += static_cast<long double>(sample.value);
-      ++one.samples;
-    }
-  };
-  SampleReader reader(tx, tenant, std::numeric_limits<std::size_t>::max());
-  SENSUS_TRY_VOID(reader.read(ids, span, take));
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    close(running[i]);
-    if (!running[i].points.empty()) {
-      means.push_back({ids[i], std::move(running[i].points)});
-    }
-  }
-  return means;
-}
-
 class PgSampleStore final : public SampleStore {
  public:
   explicit PgSampleStore(pg::Database& database) : database_(database) {}
@@ -315,6 +265,18 @@ class PgSampleStore final : public SampleStore {
     };
     auto series = co_await database_.transact<Series>(deadline, Access::read_only, std::move(job));
     co_return series;
+  }
+
+  runtime::Async<std::vector<SeriesMatch>> match_series(
+      Deadline deadline, TenantId tenant, std::vector<SeriesId> ids,
+      std::vector<model::Selector> selectors) override {
+    using Matches = std::vector<SeriesMatch>;
+    std::function<Result<Matches>(Tx&)> job = [tenant, ids, selectors](Tx& tx) -> Result<Matches> {
+      return storage::match_series(tx, tenant, ids, selectors);
+    };
+    auto matches =
+        co_await database_.transact<Matches>(deadline, Access::read_only, std::move(job));
+    co_return matches;
   }
 
   runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant,
@@ -349,7 +311,7 @@ class PgSampleStore final : public SampleStore {
                                                     std::chrono::seconds step) override {
     using Means = std::vector<StepMeans>;
     std::function<Result<Means>(Tx&)> job = [=](Tx& tx) -> Result<Means> {
-      return load_means(tx, tenant, ids, {from, to}, step);
+      return load_step_means(tx, tenant, ids, {from, to}, step);
     };
     auto means = co_await database_.transact<Means>(deadline, Access::read_only, std::move(job));
     co_return means;
@@ -365,8 +327,9 @@ class PgSampleStore final : public SampleStore {
       params.integer(tenant).time(from).integer(static_cast<std::int64_t>(limit));
       params.integer(kBuckets).time(to);
       read_points(tx.exec(kRecent, params), [&](SeriesId id, model::Sample sample) {
-        samples.push_back({id, sample});
+        samples.push_back({id, sample, false});
       });
+      mark_counters(tx, tenant, samples);
       return samples;
     };
     auto samples =

@@ -30,6 +30,11 @@ struct SeriesSearch {
 [[nodiscard]] Result<std::vector<SeriesInfo>> find_series(pg::Tx& tx, TenantId tenant,
                                                           const SeriesSearch& search);
 
+/// Those of the series that exist, by id, with the first of the selectors that matches each.
+[[nodiscard]] Result<std::vector<SeriesMatch>> match_series(pg::Tx& tx, TenantId tenant,
+                                                            const std::vector<SeriesId>& ids,
+                                                            const std::vector<model::Selector>& selectors);
+
 [[nodiscard]] std::vector<SeriesInfo> read_series(const pg::Rows& rows);
 
 }  // namespace sensus::storage

@@ -68,6 +68,19 @@ const std::string kFind =
     "$8::text[], $9::int[]) m(name, value, op) where " +
     refused("coalesce(s.labels ->> m.name, '')") + ")) order by s.id limit $10::bigint";
 
+// Few rows by their ids: every condition is tested row by row.
+const std::string kAmong =
+    "select s.id from sensus.series s where s.tenant_id = $1::int and s.id = any($2::int[]) and "
+    "($3::jsonb = '{}' or s.labels @> $3::jsonb) and not exists (select from unnest($4::text[], "
+    "$5::int[]) m(value, op) where " +
+    refused("s.metric_name") +
+    ") and not exists (select from unnest($6::text[], $7::text[], $8::int[]) m(name, value, op) "
+    "where " +
+    refused("coalesce(s.labels ->> m.name, '')") + ")";
+constexpr std::string_view kByIds =
+    "select s.id, s.metric_name, s.labels, s.first_seen, s.last_seen from sensus.series s where "
+    "s.tenant_id = $1::int and s.id = any($2::int[]) order by s.id";
+
 constexpr std::string_view kEmptyMatches = "select '' ~ $1::text";
 // What is left of the statement's time, at most a second: an expression must not hold a session.
 constexpr std::string_view kHurry =
@@ -178,7 +191,51 @@ Result<> check_selective(Tx& tx, const model::Selector& selector) {
   return {};
 }
 
+/// Ids of those that match, ascending.
+Result<std::vector<SeriesId>> find_among(Tx& tx, TenantId tenant, const std::vector<SeriesId>& ids,
+                                         const model::Selector& selector) {
+  Conditions names;
+  Conditions labels;
+  SENSUS_TRY_VOID(sort_matchers(selector, names, labels));
+  Params params;
+  params.integer(tenant).integers({ids.begin(), ids.end()});
+  params.text(codec::render_labels(labels.contained)).texts(names.values).integers(names.ops);
+  params.texts(labels.names).texts(labels.values).integers(labels.ops);
+  const Rows rows = tx.exec(kAmong, params);
+  std::vector<SeriesId> found;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    found.push_back(static_cast<SeriesId>(rows.integer(i, 0)));
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
 }  // namespace
+
+Result<> check_selector(const model::Selector& selector) {
+  Conditions names;
+  Conditions labels;
+  return sort_matchers(selector, names, labels);
+}
+
+Result<std::vector<SeriesMatch>> match_series(Tx& tx, TenantId tenant,
+                                              const std::vector<SeriesId>& ids,
+                                              const std::vector<model::Selector>& selectors) {
+  const Rows rows = tx.exec(kByIds, Params().integer(tenant).integers({ids.begin(), ids.end()}));
+  std::vector<SeriesMatch> matches;
+  for (SeriesInfo& series : read_series(rows)) {
+    matches.push_back({std::move(series), std::nullopt});
+  }
+  for (std::size_t i = 0; i < selectors.size(); ++i) {
+    SENSUS_TRY(const std::vector<SeriesId> found, find_among(tx, tenant, ids, selectors[i]));
+    for (SeriesMatch& match : matches) {
+      if (!match.selector && std::ranges::binary_search(found, match.series.id)) {
+        match.selector = i;
+      }
+    }
+  }
+  return matches;
+}
 
 model::Selector join_selector(const std::string& metric_name,
                               const std::vector<model::Matcher>& matchers,

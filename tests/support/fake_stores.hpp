@@ -3,6 +3,7 @@
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/detector_states.hpp"
 #include "sensus/storage/feedback.hpp"
+#include "sensus/storage/metadata.hpp"
 #include "sensus/storage/samples.hpp"
 
 #include <algorithm>
@@ -53,6 +54,23 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
     co_return std::vector<storage::SeriesInfo>{};
   }
+  std::map<SeriesId, storage::SeriesMatch> matches;  ///< What match_series knows of a series, whatever the selectors.
+  std::deque<Error> match_failures;
+  runtime::Async<std::vector<storage::SeriesMatch>> match_series(Deadline, TenantId, std::vector<SeriesId> ids,
+                                                                 std::vector<model::Selector>) override {
+    if (!match_failures.empty()) {
+      Error failure = match_failures.front();
+      match_failures.pop_front();
+      co_return failure;
+    }
+    std::vector<storage::SeriesMatch> out;
+    for (const SeriesId id : ids) {
+      if (const auto at = matches.find(id); at != matches.end()) {
+        out.push_back(at->second);
+      }
+    }
+    co_return out;
+  }
   runtime::Async<std::vector<storage::RangeSeries>> read_samples(Deadline, TenantId, storage::SamplesQuery) override {
     co_return std::vector<storage::RangeSeries>{};
   }
@@ -65,6 +83,16 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return std::vector<SeriesId>{}; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }
+};
+
+class FakeMetadataStore final : public storage::MetadataStore {
+ public:
+  ByMetric by_metric;
+  runtime::Async<Stored> store(Deadline, TenantId, std::vector<model::MetricMetadata>, std::size_t) override { co_return Stored{}; }
+  runtime::Async<std::vector<model::MetricMetadata>> list(Deadline, TenantId, storage::MetadataQuery) override {
+    co_return std::vector<model::MetricMetadata>{};
+  }
+  runtime::Async<ByMetric> of_metrics(Deadline, TenantId, std::vector<std::string>) override { co_return by_metric; }
 };
 
 class FakeAnalysisStore final : public storage::AnalysisStore {

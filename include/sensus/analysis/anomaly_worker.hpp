@@ -1,11 +1,13 @@
 #pragma once
 
+#include "sensus/analysis/rules.hpp"
 #include "sensus/core/clock.hpp"
 #include "sensus/ml/detector.hpp"
 #include "sensus/runtime/blocking_pool.hpp"
 #include "sensus/storage/analyses.hpp"
 #include "sensus/storage/detector_states.hpp"
 #include "sensus/storage/feedback.hpp"
+#include "sensus/storage/metadata.hpp"
 #include "sensus/storage/samples.hpp"
 #include "sensus/stream/consumer.hpp"
 
@@ -47,11 +49,13 @@ class AnomalyWorker {
     storage::ModelStore& models;
     storage::DetectorStateStore& states;
     storage::FeedbackStore& feedback;
+    storage::MetadataStore& metadata;
     runtime::BlockingPool& cpu;
     const Clock& clock;
     telemetry::Log log;
     telemetry::Metrics& metrics;
     std::function<void()> on_outbox;
+    Rules rules = {};
   };
   AnomalyWorker(Deps deps, AnomalyOptions options);
   ~AnomalyWorker();

@@ -78,7 +78,8 @@ class Section {
   }
   /// Every row must hold the key declared last.
   Section& required();
-  /// What the value of the key declared last must also be, beyond its type; it is set only when the check passes.
+  /// What the value of the key declared last (each entry of a list of strings) must also be, beyond its type; it is set only when the check
+  /// passes.
   Section& checked(std::function<Result<>(std::string_view)> check);
   /// Marks the key declared last: SIGHUP and /-/reload apply it without a restart.
   Section& reloadable();

@@ -5,6 +5,7 @@
 #include "sensus/model/alert.hpp"
 #include "sensus/model/limits.hpp"
 #include "sensus/model/sample.hpp"
+#include "sensus/model/selector.hpp"
 #include "sensus/runtime/async.hpp"
 #include "sensus/storage/alerts.hpp"
 #include "sensus/storage/samples.hpp"
@@ -35,6 +36,13 @@ struct Options {
 };
 void describe(config::Section& section, Options& options);
 
+/// Series that are analysed at a step of their own. The first rule that matches a series is its rule.
+struct StepRule {
+  model::Selector selector;
+  std::chrono::seconds step{0};  ///< 0 = Options::analysis_step.
+  SeriesId seen = 0;             ///< The last one that was looked at.
+};
+
 /// Samples and alerts on their way to PostgreSQL. `accept` returns after COMMIT. **Threading**: reactor; one writer thread inside.
 /// **Errors**: overloaded (queue full), unavailable, timeout, in_doubt: all 503 to the sender, whose retry is harmless.
 class Ingestor {
@@ -48,6 +56,7 @@ class Ingestor {
     telemetry::Log log;
     telemetry::Metrics& metrics;
     std::function<void()> on_outbox;  ///< Called after a commit that wrote outbox rows: wakes the relay.
+    std::vector<StepRule> step_rules = {};
   };
   Ingestor(Deps deps, Options options);
   ~Ingestor();

@@ -4,13 +4,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 namespace sensus::ml {
-
-/// Whether a metric only ever counts up, by the name alone: ends in `_total`, `_count`, `_sum` or
-/// `_bucket` (Prometheus, OpenMetrics). What metadata says of a metric goes before this.
-[[nodiscard]] bool is_counter_name(std::string_view metric);
 
 /// Prometheus' mark for a series that is gone: a NaN with the payload 2. It is not a value: the
 /// series is silent from here on.
@@ -25,6 +20,14 @@ class CounterRate {
   /// sample is a first one).
   [[nodiscard]] std::optional<double> update(Timestamp time, double value);
   [[nodiscard]] std::uint64_t resets() const { return resets_; }
+
+  /// What the next rate is counted from, to go on after a restart.
+  struct Last {
+    Timestamp time;
+    double value = 0;
+  };
+  [[nodiscard]] std::optional<Last> last() const;
+  void go_on_from(const Last& last);
 
  private:
   bool has_last_ = false;

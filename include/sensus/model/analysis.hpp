@@ -19,7 +19,7 @@ struct Anomaly {
   std::string metric_name;  ///< Filled when read back.
   Labels labels;            ///< Filled when read back.
   Timestamp time;           ///< Start of the step.
-  double value = 0;
+  double value = 0;         ///< NaN of a gap.
   double expected = 0;      ///< What this moment should have brought.
   double score = 0;         ///< 0 normal to 1 certain.
   double threshold = 0;
@@ -31,6 +31,7 @@ struct Anomaly {
   double band_high = 0;
   double evidence = 0;          ///< Decades of improbability.
   std::optional<Timestamp> since{};  ///< When the oddness began.
+  bool is_rate = false;  ///< The series is a counter: value, expected and band are of its rate a second.
   std::string contributions_json{};  ///< [{"view":..,"feature":..,"value":..,"evidence":..},...], strongest first.
 };
 

@@ -57,6 +57,8 @@ struct SeriesName {
 };
 /// Inverse of encode_series_key; nullopt on bytes that it did not make.
 [[nodiscard]] std::optional<SeriesName> decode_series_key(std::string_view key);
+/// The metric name at its begin; it looks into `key`.
+[[nodiscard]] std::string_view metric_name_of_key(std::string_view key);
 [[nodiscard]] LabelsHash hash_series_key(std::string_view key);
 
 enum class MatchOp { equal, not_equal };

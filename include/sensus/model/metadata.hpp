@@ -78,6 +78,10 @@ inline constexpr std::size_t kFamilyCandidates = 2;
 /// that is a histogram's.
 [[nodiscard]] std::string_view family_of(std::string_view metric_name, MetricType type);
 
+/// Whether the series of this name only ever count up, by the name alone: it ends in `_total`, `_count`, `_sum` or `_bucket` (Prometheus,
+/// OpenMetrics). What metadata says of a metric goes before this.
+[[nodiscard]] bool is_counter_name(std::string_view metric_name);
+
 /// What the samples of a series are. A detector looks at the values of a gauge and at the increase
 /// of what is cumulative.
 enum class ValueKind { unknown, gauge, cumulative };

@@ -86,6 +86,12 @@ struct SeriesInfo {
   std::optional<Timestamp> ended_at = std::nullopt;  ///< Its sender said so, and no later sample came since.
 };
 
+/// A series and which of some selectors is the first that matches it.
+struct SeriesMatch {
+  SeriesInfo series;
+  std::optional<std::size_t> selector;
+};
+
 struct SeriesQuery {
   std::string metric_name;  ///< Empty = any.
   std::vector<model::Matcher> matchers;
@@ -145,13 +151,16 @@ class SampleStore {
   virtual ~SampleStore() = default;
   [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> list_series(Deadline deadline, TenantId tenant, SeriesQuery query) = 0;
   [[nodiscard]] virtual runtime::Async<std::vector<SeriesInfo>> series_by_id(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) = 0;
+  /// Of those of the series that exist, by id.
+  [[nodiscard]] virtual runtime::Async<std::vector<SeriesMatch>> match_series(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids,
+                                                                              std::vector<model::Selector> selectors) = 0;
   /// The first series_max series by id, of those that had samples since an hour before `from`; one without samples in the window
   /// comes without points, so that as many series as series_max tell of more.
   [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> query_range(Deadline deadline, TenantId tenant, RangeQuery query) = 0;
   /// Series that have samples in the window, with these as points, ascending.
   [[nodiscard]] virtual runtime::Async<std::vector<RangeSeries>> read_samples(Deadline deadline, TenantId tenant, SamplesQuery query) = 0;
-  /// Step means of one or more series in [from, to), oldest first: what detectors learn from. Steps begin at multiples of `step`
-  /// since 1970.
+  /// Step means of one or more series in [from, to), oldest first: what detectors learn from; of a counter by its name, the last value of
+  /// each step, as ingest has it. Steps begin at multiples of `step` since 1970.
   struct StepMeans {
     SeriesId series = 0;
     std::vector<model::Sample> points;
@@ -163,6 +172,7 @@ class SampleStore {
   struct RawSample {
     SeriesId series = 0;
     model::Sample sample;
+    bool is_counter = false;  ///< By the name of its series.
   };
   [[nodiscard]] virtual runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, Timestamp to,
                                                                              std::size_t limit) = 0;
@@ -174,5 +184,8 @@ class SampleStore {
   [[nodiscard]] virtual runtime::Async<std::size_t> count_active_series(Deadline deadline, TenantId tenant, std::chrono::seconds age) = 0;
 };
 [[nodiscard]] std::unique_ptr<SampleStore> make_sample_store(pg::Database& database);
+
+/// `invalid_input` when it holds a regular expression that PostgreSQL could not be asked (ADR 0020). Pure.
+[[nodiscard]] Result<> check_selector(const model::Selector& selector);
 
 }  // namespace sensus::storage

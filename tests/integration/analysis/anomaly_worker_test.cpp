@@ -42,7 +42,8 @@ class Rig {
         analyses(storage::make_analysis_store(database)),
         models(storage::make_model_store(database)),
         states(storage::make_detector_state_store(database)),
-        feedback(storage::make_feedback_store(database)) {
+        feedback(storage::make_feedback_store(database)),
+        metadata(storage::make_metadata_store(database)) {
     restart_worker();
   }
   ~Rig() {
@@ -55,7 +56,7 @@ class Rig {
   /// As after a restart of the daemon: nothing in memory.
   void restart_worker() {
     worker = std::make_unique<AnomalyWorker>(
-        AnomalyWorker::Deps{*samples, *analyses, *models, *states, *feedback, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
+        AnomalyWorker::Deps{*samples, *analyses, *models, *states, *feedback, *metadata, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, AnomalyOptions{});
   }
 
   /// Two samples a minute, so that step means are means; and the outbox row of the entry that is about to come.
@@ -83,6 +84,7 @@ class Rig {
   std::unique_ptr<storage::ModelStore> models;
   std::unique_ptr<storage::DetectorStateStore> states;
   std::unique_ptr<storage::FeedbackStore> feedback;
+  std::unique_ptr<storage::MetadataStore> metadata;
   int outbox_kicks = 0;
   std::unique_ptr<AnomalyWorker> worker;
 };

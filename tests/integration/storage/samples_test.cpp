@@ -342,6 +342,59 @@ CORO_TEST(SampleStore, StepMeansBeginAtMultiplesOfTheStep) {
   EXPECT_TRUE(nothing->empty());
 }
 
+CORO_TEST(SampleStore, StepsOfACounterAreItsLastValues) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  auto store = storage::make_sample_store(s.database);
+  const std::vector<model::Sample> samples{{kNoon, 100}, {kNoon + 30s, 160}, {kNoon + 45s, 5}, {kNoon + 60s, 7}};
+  auto counted = write(*writer, series_key("requests_total", "a"), samples);
+  CO_ASSERT_OK(counted);
+  auto gauged = write(*writer, series_key("cpu", "a"), samples);
+  CO_ASSERT_OK(gauged);
+  const std::vector<SeriesId> ids{counted->new_series[0], gauged->new_series[0]};
+  auto means = co_await store->step_means(soon(), kDefaultTenant, ids, kNoon, kNoon + 120s, 60s);
+  CO_ASSERT_OK(means);
+  CO_ASSERT_EQ(means->size(), 2U);
+  EXPECT_EQ(means->at(0).points[0].value, 5);
+  EXPECT_EQ(means->at(0).points[1].value, 7);
+  EXPECT_NEAR(means->at(1).points[0].value, 265.0 / 3, 1e-9);
+  auto recent = co_await store->recent_samples(soon(), kDefaultTenant, kNoon, kNoon + 1s, 10);
+  CO_ASSERT_OK(recent);
+  CO_ASSERT_EQ(recent->size(), 2U);
+  EXPECT_NE(recent->at(0).is_counter, recent->at(1).is_counter);
+}
+
+CORO_TEST(SampleStore, TellsWhichSelectorIsTheFirstToMatchASeries) {
+  auto executor = co_await boost::asio::this_coro::executor;
+  Store s(executor);
+  auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
+  auto store = storage::make_sample_store(s.database);
+  std::vector<SeriesId> ids;
+  for (const auto& [name, instance] : {std::pair{"cpu_user", "a"}, {"cpu_user", "b"}, {"disk", "a"}, {"disk", "c"}}) {
+    auto written = write(*writer, series_key(name, instance), {{kNoon, 1}});
+    CO_ASSERT_OK(written);
+    ids.push_back(written->new_series[0]);
+  }
+  std::vector<model::Selector> selectors;
+  for (const char* text : {"cpu_user{instance=\"b\"}", "{__name__=~\"cpu_.+\"}", "{instance!~\"a|b\",absent=\"\"}"}) {
+    selectors.push_back(model::parse_selector(text).value());
+    EXPECT_TRUE(storage::check_selector(selectors.back()));
+  }
+  const std::vector<SeriesId> asked{ids[3], ids[0], ids[1], ids[2], 999'999};
+  auto matches = co_await store->match_series(soon(), kDefaultTenant, asked, selectors);
+  CO_ASSERT_OK(matches);
+  CO_ASSERT_EQ(matches->size(), 4U);
+  EXPECT_EQ(matches->at(0).selector, std::optional<std::size_t>(1));
+  EXPECT_EQ(matches->at(0).series.metric_name, "cpu_user");
+  EXPECT_EQ(matches->at(1).selector, std::optional<std::size_t>(0));
+  EXPECT_EQ(matches->at(2).selector, std::nullopt);
+  EXPECT_EQ(matches->at(3).selector, std::optional<std::size_t>(2));
+  const auto refused = storage::check_selector(model::parse_selector("{a=~\"(x)\\\\1\"}").value());
+  CO_ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, Errc::invalid_input);
+}
+
 CORO_TEST(SampleStore, NewestAndRecentSamples) {
   auto executor = co_await boost::asio::this_coro::executor;
   Store s(executor);

@@ -39,7 +39,7 @@ class Rig {
   }
   /// As after a restart of the daemon: nothing in memory.
   void restart_worker() {
-    worker.emplace(AnomalyWorker::Deps{samples, analyses, models, states, feedback, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }}, options);
+    worker.emplace(AnomalyWorker::Deps{samples, analyses, models, states, feedback, metadata, cpu, clock, {}, metrics, [this] { ++outbox_kicks; }, rules}, options);
   }
   [[nodiscard]] bool counts(const std::string& line) { return metrics.render().find(line + "\n") != std::string::npos; }
   ~Rig() { cpu.stop_blocking(); }
@@ -54,6 +54,8 @@ class Rig {
   ::sensus::test::FakeModelStore models;
   ::sensus::test::FakeDetectorStateStore states;
   ::sensus::test::FakeFeedbackStore feedback;
+  ::sensus::test::FakeMetadataStore metadata;
+  Rules rules;
   int outbox_kicks = 0;
   AnomalyOptions options;
   std::optional<AnomalyWorker> worker;

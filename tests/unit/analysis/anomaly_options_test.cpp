@@ -52,8 +52,7 @@ TEST(AnomalyOptions, ParametersReadBackWhatTheyPrint) {
 }
 
 TEST(AnomalyScoring, AVerdictBecomesAnAnomalyThatSaysWhy) {
-  SeriesTask task;
-  task.key = {1, 7};
+  const SeriesKey key{1, 7};
   const model::Sample sample{from_unix_us(1'763'600'040'000'000), 12};
   ml::Verdict verdict;
   verdict.kind = ml::AnomalyKind::level;
@@ -61,7 +60,7 @@ TEST(AnomalyScoring, AVerdictBecomesAnAnomalyThatSaysWhy) {
   verdict.since = sample.time - std::chrono::minutes{3};
   verdict.features = {{"mean", 12}, {"shift", -0.25}};
   verdict.contributions = {{"shape", "shift", -0.25, 4.5}, {"range", "value", std::numeric_limits<double>::infinity(), 1}};
-  const model::Anomaly anomaly = make_anomaly(task, sample, verdict);
+  const model::Anomaly anomaly = make_anomaly(key, sample.time, {sample.value, verdict});
   EXPECT_EQ(anomaly.series_id, 7);
   EXPECT_EQ(anomaly.kind, "level");
   EXPECT_EQ(anomaly.tier, "alerting");
@@ -70,7 +69,7 @@ TEST(AnomalyScoring, AVerdictBecomesAnAnomalyThatSaysWhy) {
   EXPECT_EQ(anomaly.contributions_json,
             R"([{"view":"shape","feature":"shift","value":-0.25,"evidence":4.5},)"
             R"({"view":"range","feature":"value","value":null,"evidence":1}])");
-  EXPECT_EQ(make_anomaly(task, sample, {}).features_json, "{}");
+  EXPECT_EQ(make_anomaly(key, sample.time, {}).features_json, "{}");
 }
 
 TEST(AnomalyScoring, SeedsDifferBySeriesAndStayTheSame) {

@@ -269,5 +269,71 @@ CORO_TEST(AnomalyWorker, ManySeriesAreLearnedInChunks) {
   EXPECT_NE(rig->metrics.render().find("sensus_analysis_detectors_series 250"), std::string::npos);
 }
 
+storage::SeriesMatch match(SeriesId id, std::string name, std::optional<std::size_t> rule = std::nullopt) {
+  storage::SeriesMatch out;
+  out.series.id = id;
+  out.series.metric_name = std::move(name);
+  out.selector = rule;
+  return out;
+}
+
+CORO_TEST(AnomalyWorker, OfACounterTheRateIsScored) {
+  std::unique_ptr<Rig> rig;
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 0);
+  double count = 0;
+  for (std::size_t i = 0; i < kPast; ++i) {
+    count += 60 * healthy(i, 1);
+    rig->samples.samples[1].push_back({minute(i), count});
+  }
+  rig->samples.matches[1] = match(1, "switches_total");
+  count += 60 * healthy(kPast, 1);
+  std::vector<codec::StepPoint> points{{1, minute(kPast), count}, {1, minute(kPast + 1), count + 60.0 * 900}};
+  std::vector<stream::Entry> entries = one(entry(11, points));
+  const auto handled_entries = co_await rig->worker->handle(std::move(entries));
+  CO_ASSERT_OK(handled_entries);
+  CO_ASSERT_EQ(rig->analyses.stored_anomalies.size(), 1U);
+  const model::Anomaly& anomaly = rig->analyses.stored_anomalies.front();
+  EXPECT_TRUE(anomaly.is_rate);
+  EXPECT_DOUBLE_EQ(anomaly.value, 900);
+  EXPECT_NEAR(anomaly.expected, 100, 5);
+}
+
+CORO_TEST(AnomalyWorker, ARuleHoldsBackWhatItSays) {
+  std::unique_ptr<Rig> rig;
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 3);
+  Options rules;
+  rules.rules.push_back({.selector = "muted", .mute = true});
+  rules.rules.push_back({.selector = "only_below", .direction = "below"});
+  rig->rules = Rules::make(rules).value();
+  rig->restart_worker();
+  rig->samples.matches[1] = match(1, "muted", 0);
+  rig->samples.matches[2] = match(2, "only_below", 1);
+  rig->samples.matches[3] = match(3, "any");
+  std::vector<codec::StepPoint> points{{1, minute(kPast), 400}, {2, minute(kPast), 400}, {3, minute(kPast), 400}};
+  std::vector<stream::Entry> entries = one(entry(11, points));
+  const auto handled_entries = co_await rig->worker->handle(std::move(entries));
+  CO_ASSERT_OK(handled_entries);
+  CO_ASSERT_EQ(rig->analyses.stored_anomalies.size(), 1U);
+  EXPECT_EQ(rig->analyses.stored_anomalies.front().series_id, 3);
+}
+
+CORO_TEST(AnomalyWorker, WithoutFactsOfItsSeriesAStepWaits) {
+  std::unique_ptr<Rig> rig;
+  const AnomalyOptions options{};
+  co_await make_rig(rig, options, 1);
+  rig->samples.match_failures.push_back(make_error(Errc::unavailable, "scripted"));
+  std::vector<codec::StepPoint> points{{1, minute(kPast), 400}};
+  std::vector<stream::Entry> entries = one(entry(11, points));
+  const auto failed = co_await rig->worker->handle(std::move(entries));
+  EXPECT_FALSE(failed.has_value() && *failed == Dispositions{Disposition::ack});
+  EXPECT_TRUE(rig->counts("sensus_analysis_anomaly_failures_total{stage=\"facts\"} 1"));
+  entries = one(entry(11, points));
+  const auto handled_entries = co_await rig->worker->handle(std::move(entries));
+  CO_ASSERT_OK(handled_entries);
+  EXPECT_EQ(rig->analyses.stored_anomalies.size(), 1U);
+}
+
 }  // namespace
 }  // namespace sensus::analysis

@@ -111,13 +111,13 @@ CORO_TEST(Forecaster, GoesOnFromASavedStateAndLearnsWhereItIsDamaged) {
   const auto executor = co_await boost::asio::this_coro::executor;
   const auto desk = std::make_shared<Desk>(executor);
   ml::DetectorParams params = detector_params(desk->rig.options);
-  const auto detector = ml::make_detector(params_of(params, {kDefaultTenant, 1}));
+  SeriesScorer scorer(SeriesKind::values, ml::make_detector(params_of(params, {kDefaultTenant, 1})));
   for (std::size_t i = 0; i < kPast - 10; ++i) {
-    detector->update(minute(i), used(i));
+    scorer.update(minute(i), used(i));
   }
-  const StateLabel label{{kDefaultTenant, 1}, key_of(params), detector->last_time()};
+  const StateLabel label{{kDefaultTenant, 1}, key_of(params), scorer.last_time()};
   storage::DetectorState& state = desk->rig.states.states[{label.model_key, 1}];
-  state = {1, label.last_time, seal_state(label, detector->serialize())};
+  state = {1, label.last_time, seal_state(label, scorer.serialize())};
   const auto restored = co_await desk->ask(Desk::query());
   CO_ASSERT_OK(restored);
   EXPECT_TRUE(restored->front().is_restored);

@@ -18,7 +18,7 @@ std::vector<model::Sample> faulty(std::size_t points) {
 
 TEST(ModelQuality, CountsWhatWasFlaggedAfterTheWarmUpAndWhatItCost) {
   Quality quality;
-  measure({}, 60, faulty(360), quality);
+  measure({}, SeriesKind::values, faulty(360), quality);
   EXPECT_EQ(quality.series, 1U);
   EXPECT_EQ(quality.points, 300U);
   EXPECT_EQ(quality.fed, 360U);
@@ -32,7 +32,7 @@ TEST(ModelQuality, CountsWhatWasFlaggedAfterTheWarmUpAndWhatItCost) {
 
 TEST(ModelQuality, ASeriesThatIsTooShortTellsNothing) {
   Quality quality;
-  measure({}, 60, faulty(60), quality);
+  measure({}, SeriesKind::values, faulty(60), quality);
   EXPECT_EQ(quality.series, 0U);
   EXPECT_EQ(quality.fed, 0U);
   const auto json = nlohmann::json::parse(render_quality(quality));

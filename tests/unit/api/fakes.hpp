@@ -236,6 +236,9 @@ struct FakeSamples final : storage::SampleStore {
                                          series.begin() + static_cast<std::ptrdiff_t>(std::min(series.size(), query.limit)));
     co_return out;
   }
+  runtime::Async<std::vector<storage::SeriesMatch>> match_series(Deadline, TenantId, std::vector<SeriesId>, std::vector<model::Selector>) override {
+    co_return std::vector<storage::SeriesMatch>{};
+  }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override {
     co_return series;
   }

@@ -51,7 +51,7 @@ TEST(ModelJson, Anomaly) {
   const json out = json::parse(render_anomaly(a));
   EXPECT_EQ(out, json::parse(R"({"id":1,"series_id":2,"metric_name":"cpu","labels":{"host":"a"},"time":"1970-01-01T00:00:00Z",
       "value":0.1,"expected":5e-324,"score":0.75,"threshold":0.6,"model_version":"v1","features":{"value":0.1},
-      "kind":"","tier":"","band_low":0,"band_high":0,"evidence":0,"since":null,"contributions":[]})"));
+      "kind":"","tier":"","band_low":0,"band_high":0,"evidence":0,"since":null,"rate":false,"contributions":[]})"));
   a.kind = "level";
   a.tier = "alerting";
   a.since = from_unix_us(0);

@@ -192,6 +192,10 @@ class FakeSampleStore final : public storage::SampleStore {
 
   runtime::Async<std::vector<storage::SeriesInfo>> list_series(Deadline, TenantId, storage::SeriesQuery) override { co_return unused(); }
   runtime::Async<std::vector<storage::SeriesInfo>> series_by_id(Deadline, TenantId, std::vector<SeriesId>) override { co_return unused(); }
+  runtime::Async<std::vector<storage::SeriesMatch>> match_series(Deadline, TenantId, std::vector<SeriesId>,
+                                                                 std::vector<model::Selector>) override {
+    co_return unused();
+  }
   runtime::Async<std::vector<storage::RangeSeries>> read_samples(Deadline, TenantId, storage::SamplesQuery) override {
     co_return unused();
   }

@@ -17,7 +17,7 @@ class StepAccumulatorsTest : public testing::Test {
  protected:
   /// A sample that arrives as it was taken.
   void add(SeriesId series, double second, double value) { steps.add(kT, series, at(second), value, at(second)); }
-  std::vector<codec::StepPoint> closed() { return steps.take(kT, kAll); }
+  std::vector<codec::StepPoint> closed() { return steps.take(kT, kAll).points; }
 
   StepAccumulators steps{60s, 10s};
 };
@@ -163,20 +163,20 @@ TEST_F(StepAccumulatorsTest, ABrokenWriteGivesItsPointsBackInOrder) {
     add(series, 60, 1);
   }
   const auto first = steps.take(kT, 2);
-  ASSERT_EQ(first.size(), 2U);
+  ASSERT_EQ(first.points.size(), 2U);
   EXPECT_EQ(steps.closed(), 2U);
   steps.give_back(kT, first);
   const auto all = closed();
   ASSERT_EQ(all.size(), 4U);
-  EXPECT_EQ(all[0].series_id, first[0].series_id);
-  EXPECT_EQ(all[1].series_id, first[1].series_id);
+  EXPECT_EQ(all[0].series_id, first.points[0].series_id);
+  EXPECT_EQ(all[1].series_id, first.points[1].series_id);
 }
 
 TEST(StepAccumulators, AStepOfZeroPublishesEverySample) {
   StepAccumulators steps(0s, 10s);
   steps.add(kT, 1, at(0.5), 1, at(1));
   steps.add(kT, 1, at(0.25), 2, at(1));
-  const auto points = steps.take(kT, kAll);
+  const auto points = steps.take(kT, kAll).points;
   ASSERT_EQ(points.size(), 2U);
   EXPECT_EQ(points[0].time, at(0.5));
   EXPECT_EQ(points[1].time, at(0.25));
@@ -190,9 +190,9 @@ TEST(StepAccumulators, TheWaitingPointsAreBounded) {
   }
   EXPECT_EQ(steps.closed(), 3U);
   EXPECT_EQ(steps.dropped(), 2U);
-  const auto points = steps.take(kT, kAll);
+  const auto points = steps.take(kT, kAll).points;
   EXPECT_DOUBLE_EQ(points.at(0).value, 2) << "the oldest go first";
-  steps.give_back(kT, {{1, at(0), 0}, {1, at(1), 1}, {1, at(2), 2}, {1, at(3), 3}});
+  steps.give_back(kT, {steps.step(), {{1, at(0), 0}, {1, at(1), 1}, {1, at(2), 2}, {1, at(3), 3}}});
   EXPECT_EQ(steps.closed(), 3U);
   EXPECT_EQ(steps.dropped(), 3U);
 }
@@ -202,18 +202,81 @@ TEST(StepAccumulators, TenantsAreTakenApart) {
   steps.add(1, 1, at(0), 0, at(0));
   steps.add(2, 2, at(0), 0, at(0));
   EXPECT_EQ(steps.next_tenant(), 1);
-  EXPECT_EQ(steps.take(1, kAll).size(), 1U);
+  EXPECT_EQ(steps.take(1, kAll).points.size(), 1U);
   EXPECT_EQ(steps.next_tenant(), 2);
-  EXPECT_TRUE(steps.take(1, kAll).empty());
-  EXPECT_EQ(steps.take(2, kAll).size(), 1U);
+  EXPECT_TRUE(steps.take(1, kAll).points.empty());
+  EXPECT_EQ(steps.take(2, kAll).points.size(), 1U);
   EXPECT_EQ(steps.next_tenant(), std::nullopt);
 }
 
 TEST(StepAccumulators, StepsBeginAtMultiplesBeforeAndAfter1970) {
-  const StepAccumulators steps(60s, 10s);
-  EXPECT_EQ(steps.step_start(from_unix_us(59'999'999)), from_unix_us(0));
-  EXPECT_EQ(steps.step_start(from_unix_us(60'000'000)), from_unix_us(60'000'000));
-  EXPECT_EQ(steps.step_start(from_unix_us(-1)), from_unix_us(-60'000'000));
+  EXPECT_EQ(step_start(from_unix_us(59'999'999), 60s), from_unix_us(0));
+  EXPECT_EQ(step_start(from_unix_us(60'000'000), 60s), from_unix_us(60'000'000));
+  EXPECT_EQ(step_start(from_unix_us(-1), 60s), from_unix_us(-60'000'000));
+}
+
+TEST_F(StepAccumulatorsTest, OfACounterTheLastValueCounts) {
+  steps.mark_counter(1000);
+  add(1000, 0, 100);
+  add(1000, 30, 160);
+  add(1000, 45, 5);  // It was reset.
+  add(1000, 60, 7);
+  add(2, 0, 100);
+  add(2, 30, 160);
+  add(2, 60, 0);
+  const auto points = closed();
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_DOUBLE_EQ(points[0].value, 5);
+  EXPECT_DOUBLE_EQ(points[1].value, 130) << "any other series has a mean";
+}
+
+TEST_F(StepAccumulatorsTest, ASeriesMayHaveAStepOfItsOwn) {
+  steps.set_step(7, 15s, 0);
+  for (int second = 0; second <= 60; second += 5) {
+    add(7, second, second);
+    add(8, second, second);
+  }
+  const auto quick = steps.take(kT, kAll);
+  EXPECT_EQ(quick.step, 15s);
+  ASSERT_EQ(quick.points.size(), 4U);
+  EXPECT_EQ(quick.points[1].time, at(15));
+  EXPECT_DOUBLE_EQ(quick.points[1].value, 20);
+  const auto usual = steps.take(kT, kAll);
+  EXPECT_EQ(usual.step, 60s);
+  ASSERT_EQ(usual.points.size(), 1U);
+  steps.give_back(kT, quick);
+  EXPECT_EQ(steps.take(kT, kAll).step, 15s);
+  EXPECT_EQ(steps.longest_step(), 60s);
+}
+
+TEST_F(StepAccumulatorsTest, TheRuleOfTheLowestRankDecidesTheStep) {
+  steps.set_step(7, 15s, 3);
+  steps.set_step(7, 30s, 5);
+  add(7, 0, 1);
+  add(7, 16, 1);
+  EXPECT_EQ(steps.take(kT, kAll).step, 15s);
+  steps.set_step(7, 0s, 1);
+  add(7, 20, 8);
+  add(7, 59, 10);
+  add(7, 60, 1);
+  const auto closed = steps.take(kT, kAll);
+  EXPECT_EQ(closed.step, 60s);
+  ASSERT_EQ(closed.points.size(), 1U);
+  EXPECT_DOUBLE_EQ(closed.points[0].value, 9) << "what was begun at the other step ends unpublished";
+}
+
+TEST_F(StepAccumulatorsTest, AStepOfItsOwnClosesInItsOwnTime) {
+  steps.set_step(7, 15s, 0);
+  steps.set_step(9, 300s, 0);
+  add(7, 0, 1);
+  add(8, 0, 1);
+  add(9, 0, 1);
+  EXPECT_FALSE(steps.close_due(at(26), kAll));
+  EXPECT_EQ(steps.closed(), 1U);
+  EXPECT_FALSE(steps.close_due(at(71), kAll));
+  EXPECT_EQ(steps.closed(), 2U);
+  EXPECT_FALSE(steps.close_due(at(311), kAll));
+  EXPECT_EQ(steps.closed(), 3U);
 }
 
 }  // namespace

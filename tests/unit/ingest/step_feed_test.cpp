@@ -18,7 +18,7 @@ class StepFeedTest : public testing::Test {
   /// Mean of the only step that is open, or -1.
   double close_all() {
     EXPECT_FALSE(steps.close_due(at(10'000), 1'000'000));
-    const auto points = steps.take(kT, 100);
+    const auto points = steps.take(kT, 100).points;
     EXPECT_LE(points.size(), 1U);
     return points.empty() ? -1 : points[0].value;
   }
@@ -41,7 +41,7 @@ TEST_F(StepFeedTest, NewSeriesAreNamedByTheWriter) {
   feed.finish_rebuild(at(0));
   feed.committed(kT, {{-2, at(0), 8}}, {11, 12}, at(0));
   EXPECT_FALSE(steps.close_due(at(1000), 100));
-  EXPECT_EQ(steps.take(kT, 1).at(0).series_id, 12);
+  EXPECT_EQ(steps.take(kT, 1).points.at(0).series_id, 12);
 }
 
 TEST_F(StepFeedTest, ACommitThatTheRebuildAlsoReadsCountsOnce) {
@@ -67,7 +67,7 @@ TEST_F(StepFeedTest, WhatWasKeptAsideIsHandedOnInParts) {
   commit(1, 60, 9);
   EXPECT_TRUE(feed.finish_rebuild(at(61), 2));
   EXPECT_TRUE(feed.live());
-  const auto points = steps.take(kT, 100);
+  const auto points = steps.take(kT, 100).points;
   ASSERT_EQ(points.size(), 1U);
   EXPECT_DOUBLE_EQ(points[0].value, 1.5);
   EXPECT_EQ(steps.late(), 0U);

@@ -12,16 +12,6 @@ const double kStale = std::bit_cast<double>(0x7FF0000000000002ULL);
 
 Timestamp second(int s) { return from_unix_us(1'740'960'000'000'000) + std::chrono::seconds(s); }
 
-TEST(CounterName, IsKnownByItsEnding) {
-  for (const char* name :
-       {"http_requests_total", "rpc_seconds_sum", "rpc_seconds_count", "rpc_seconds_bucket"}) {
-    EXPECT_TRUE(is_counter_name(name)) << name;
-  }
-  for (const char* name : {"process_open_fds", "total", "_total", "accounting", "totals", ""}) {
-    EXPECT_FALSE(is_counter_name(name)) << name;
-  }
-}
-
 TEST(StaleMarker, IsOneNanOnly) {
   EXPECT_TRUE(is_stale_marker(kStale));
   EXPECT_FALSE(is_stale_marker(std::numeric_limits<double>::quiet_NaN()));

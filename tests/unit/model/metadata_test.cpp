@@ -71,5 +71,15 @@ TEST(ValueKind, TellsCountersFromGauges) {
   EXPECT_EQ(value_kind("x", MetricType::unknown), ValueKind::unknown);
 }
 
+TEST(CounterName, IsKnownByItsEnding) {
+  for (const char* name :
+       {"http_requests_total", "rpc_seconds_sum", "rpc_seconds_count", "rpc_seconds_bucket"}) {
+    EXPECT_TRUE(is_counter_name(name)) << name;
+  }
+  for (const char* name : {"process_open_fds", "total", "_total", "accounting", "totals", ""}) {
+    EXPECT_FALSE(is_counter_name(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace sensus::model
