@@ -41,6 +41,8 @@ runtime::Async<> AnomalyWorker::Impl::look_up(Deadline deadline, std::vector<Ser
     if (match.selector) {
       task.gates = deps.rules.gates(match.selector, deps.clock.now());
     }
+    // What is odd about it is said by the group.
+    task.gates.is_muted = task.gates.is_muted || match.series.metric_name == kGroupScoreMetric;
   }
   co_return Result<>{};
 }

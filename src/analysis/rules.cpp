@@ -76,6 +76,9 @@ void describe(config::Section& section, Options& options) {
   section.rows("rules", options.rules, describe,
                "What is known of some series and detectors cannot know. A series goes by the first rule whose selector matches it; flat "
                "lines and gaps, which deviate from nothing, are held back by mute and warmup only.");
+  section.rows("groups", options.groups, describe,
+               "Series that are looked at together, for what none of them shows alone: see docs/detection.md. Of each value of the label a score and "
+               "the share of its series that are anomalous become the series sensus_group_score and sensus_anomalous_share.");
   section.strings("holidays", options.holidays, "Days, such as 2026-12-25, that go by the week profile of a Sunday.").checked(check_day);
   section.string("time_zone", options.time_zone, "Zone in which days and weeks of season profiles begin, as in /usr/share/zoneinfo.")
       .checked(check_zone);

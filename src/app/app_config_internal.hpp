@@ -3,6 +3,7 @@
 #include "sensus/analysis/anomaly_worker.hpp"
 #include "sensus/analysis/explain_worker.hpp"
 #include "sensus/analysis/forecaster.hpp"
+#include "sensus/analysis/group_watch.hpp"
 #include "sensus/analysis/model_jobs.hpp"
 #include "sensus/analysis/rules.hpp"
 #include "sensus/api/router.hpp"

@@ -110,6 +110,7 @@ Result<> Application::create() {
                                                      logs_.log("analysis"), metrics_, process_name(),
                                                      config_.anomaly, [this] { return ownership_->holds(); }},
                                                     config_.models));
+  SENSUS_TRY_VOID(create_group_watch());
   stop_stack_.push("analysis", [this](Deadline deadline) { return stop_analysis(deadline); });
 
   ingest_tasks_ = make_tasks("ingest");
@@ -193,6 +194,25 @@ void Application::create_workers() {
   one_by_one.batch = 1;
   create_consumer(model::Topic::explanations, one_by_one,
                   [this](std::vector<stream::Entry> entries) { return explain_worker_->handle_explanations(std::move(entries)); });
+}
+
+Result<> Application::create_group_watch() {
+  analysis::GroupWatchOptions options;
+  options.groups = config_.analysis.groups;
+  if (config_.ingest.analysis_step >= 1s) {
+    options.step = std::chrono::duration_cast<std::chrono::seconds>(config_.ingest.analysis_step);
+  }
+  // Steps are looked at when their anomalies are known too.
+  options.wait = config_.ingest.step_grace + 10s;
+  options.history = config_.anomaly.history;
+  SENSUS_TRY(group_watch_,
+             analysis::GroupWatch::make({*samples_, *analyses_, *metadata_, *cpu_pool_, clock_, logs_.log("analysis"), metrics_,
+                                         [this](Deadline deadline, TenantId tenant, model::SampleBatch batch) {
+                                           return accept_samples(deadline, tenant, std::move(batch));
+                                         },
+                                         [this] { relay_->wake(); }, [this] { return ownership_->holds(); }},
+                                        std::move(options)));
+  return {};
 }
 
 stream::Consumer& Application::create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler,

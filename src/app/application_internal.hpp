@@ -55,6 +55,7 @@ class Application {
   void create_workers();
   stream::Consumer& create_consumer(model::Topic topic, stream::Options options, stream::Consumer::Handler handler,
                                     std::function<bool()> holds = {});
+  Result<> create_group_watch();
   void create_router();
   void register_health();
 
@@ -145,6 +146,7 @@ class Application {
   std::unique_ptr<analysis::ExplainWorker> explain_worker_;
   std::unique_ptr<analysis::Forecaster> forecaster_;
   std::unique_ptr<analysis::Ownership> ownership_;
+  std::unique_ptr<analysis::GroupWatch> group_watch_;
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
   stream::Consumer* steps_consumer_ = nullptr;  ///< One of `consumers_`: the one that only the owner of the analysis runs.
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;

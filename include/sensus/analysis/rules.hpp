@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensus/analysis/group_options.hpp"
 #include "sensus/core/result.hpp"
 #include "sensus/core/time.hpp"
 #include "sensus/ml/gates.hpp"
@@ -35,6 +36,7 @@ struct RuleOptions {
 
 struct Options {
   std::deque<RuleOptions> rules;
+  std::deque<GroupOptions> groups;  ///< See GroupWatch.
   std::vector<std::string> holidays;  ///< YYYY-MM-DD.
   std::string time_zone = "UTC";
 };

@@ -94,5 +94,33 @@ TEST(Rules, ADayThatIsNoneIsRefused) {
   EXPECT_THAT(rules.error().message, HasSubstr("2026-02-30"));
 }
 
+TEST(Groups, AreReadFromTheConfiguration) {
+  const Read read(
+      "analysis:\n"
+      "  groups:\n"
+      "    - {name: web, selector: '{__name__=~\"http_.+\"}', by: job, columns_max: 64}\n"
+      "    - name: hosts\n      selector: node_load1\n");
+  ASSERT_THAT(read.problems, IsEmpty());
+  ASSERT_EQ(read.options.groups.size(), 2U);
+  EXPECT_EQ(read.options.groups[0].by, "job");
+  EXPECT_EQ(read.options.groups[0].columns_max, 64);
+  EXPECT_EQ(read.options.groups[1].name, "hosts");
+  EXPECT_EQ(read.options.groups[1].by, "service");
+  EXPECT_EQ(read.options.groups[1].columns_max, 16);
+}
+
+TEST(Groups, MistakesNameTheirPlace) {
+  const auto problem = [](const std::string& group) {
+    const Read read("analysis:\n  groups:\n    - " + group + "\n");
+    return read.problems.empty() ? std::string() : read.problems.front();
+  };
+  EXPECT_THAT(problem("{selector: up}"), HasSubstr("name"));
+  EXPECT_THAT(problem("{name: x}"), HasSubstr("selector"));
+  EXPECT_THAT(problem("{name: x, selector: '{'}"), HasSubstr("groups[0].selector"));
+  EXPECT_THAT(problem("{name: x, selector: up, by: group}"), HasSubstr("groups[0].by"));
+  EXPECT_THAT(problem("{name: x, selector: up, columns_max: 1}"), HasSubstr("groups[0].columns_max"));
+  EXPECT_THAT(problem("{name: x, selector: up, columns_max: 65}"), HasSubstr("groups[0].columns_max"));
+}
+
 }  // namespace
 }  // namespace sensus::analysis
