@@ -17,6 +17,7 @@ runtime::Async<> AnomalyWorker::Impl::look_up(Deadline deadline, std::vector<Ser
     by_series[task.key.series] = &task;
     ids.push_back(task.key.series);
     task.gates = usual;
+    task.profile = cache.profile_of(task.key);
   }
   const Deadline limit = min(deadline, Deadline::after(kLookUpLimit));
   std::vector<model::Selector> selectors = deps.rules.selectors();

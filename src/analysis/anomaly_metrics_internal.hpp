@@ -10,6 +10,7 @@ struct AnomalyMetrics {
   telemetry::Counter steps_scored;
   telemetry::Counter steps_late;
   telemetry::Counter steps_refused;
+  telemetry::Counter steps_refused_memory;
   telemetry::Counter steps_failed;
   telemetry::Counter anomalies;
   telemetry::Counter malformed;
@@ -22,9 +23,16 @@ struct AnomalyMetrics {
   telemetry::Counter failures_restore;
   telemetry::Histogram score_seconds;
   telemetry::Gauge detectors;
+  telemetry::Gauge detectors_compact;
+  telemetry::Gauge memory;
+  telemetry::Counter hits;
+  telemetry::Counter misses;
   telemetry::Gauge pending_steps;
   telemetry::Counter learned;
   telemetry::Counter evictions;
+  telemetry::Counter shrunk;
+  telemetry::Counter silences;
+  telemetry::Counter silences_refuted;
   telemetry::Counter retrains;
   telemetry::Counter states_saved;
   telemetry::Counter states_restored;

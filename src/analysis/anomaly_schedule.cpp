@@ -23,6 +23,7 @@ constexpr std::chrono::seconds kLookInterval{5};  ///< How soon a version that w
 
 struct RetrainJob {
   std::vector<SeriesKey> keys;
+  std::vector<ml::Profile> profiles;
   std::vector<std::unique_ptr<SeriesScorer>> scorers;
   std::atomic<bool> cancelled = false;
 };
@@ -145,9 +146,8 @@ runtime::Async<> AnomalyWorker::Impl::use(Deadline deadline, model::ModelVersion
     if (!saved) {
       co_return saved.error();
     }
-    cache.clear();
     params = *fresh;
-    model_key = key_of(params);
+    cache.clear(params.profile);
   }
   model_version = version.version;
   deps.log.info("a version of the anomaly model is in use",
@@ -181,6 +181,7 @@ runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<Serie
   for (const SeriesKey key : keys) {
     if (std::unique_ptr<SeriesScorer> scorer = cache.lend(key)) {
       job->keys.push_back(key);
+      job->profiles.push_back(cache.profile_of(key));
       job->scorers.push_back(std::move(scorer));
     }
   }
@@ -198,7 +199,7 @@ runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<Serie
     co_return std::move(ran).error();  // The detectors went with the job: learned anew when their series is next seen.
   }
   for (std::size_t i = 0; i < job->keys.size(); ++i) {
-    cache.give_back(job->keys[i], std::move(job->scorers[i]));
+    cache.give_back(job->keys[i], job->profiles[i], std::move(job->scorers[i]));
   }
   co_return job->keys.size();
 }
@@ -251,6 +252,9 @@ void AnomalyWorker::Impl::stop() {
   }
   if (looking) {
     looking->notify();
+  }
+  if (listening) {
+    listening->notify();
   }
   if (idle) {
     idle->notify();

@@ -84,6 +84,12 @@ ml::DetectorParams detector_params(const AnomalyOptions& options) {
 
 std::string key_of(const ml::DetectorParams& params) { return "isolation_forest/" + std::string(ml::name_of(params.profile)); }
 
+ml::DetectorParams with_profile(const ml::DetectorParams& params, ml::Profile profile) {
+  ml::DetectorParams other = params;
+  other.profile = profile;
+  return other;
+}
+
 ml::DetectorParams params_of(const ml::DetectorParams& params, SeriesKey key) {
   ml::DetectorParams own = params;
   own.seed = seed_of(key);
@@ -105,7 +111,7 @@ void run(ScoreJob& job) {
     if (restored) {
       job.replayed += task.history.size();
     } else {
-      task.scorer = std::make_unique<SeriesScorer>(task.kind, ml::make_detector(params_of(job.params, task.key)));
+      task.scorer = std::make_unique<SeriesScorer>(task.kind, ml::make_detector(params_of(with_profile(job.params, task.profile), task.key)));
       task.scorer->detector().set_gates(task.gates);
       job.learned.push_back(task.key);
     }

@@ -26,6 +26,7 @@ struct SeriesTask {
   std::vector<PendingStep> steps;         ///< By time.
   SeriesKind kind = SeriesKind::values;   ///< Of a detector that is to be made or restored, as `gates`.
   ml::Gates gates;
+  ml::Profile profile = ml::Profile::standard;
   std::unique_ptr<SeriesScorer> scorer;   ///< nullptr: made anew. Fed `history` first.
   std::vector<model::Sample> history;     ///< Before the first step, by time.
 };
@@ -51,6 +52,8 @@ struct ScoreJob {
 [[nodiscard]] ml::DetectorParams detector_params(const AnomalyOptions& options);
 /// Names what states of such detectors have in common: nothing else reads them.
 [[nodiscard]] std::string key_of(const ml::DetectorParams& params);
+/// With another profile.
+[[nodiscard]] ml::DetectorParams with_profile(const ml::DetectorParams& params, ml::Profile profile);
 /// Of this series: its own seed, everything else as given.
 [[nodiscard]] ml::DetectorParams params_of(const ml::DetectorParams& params, SeriesKey key);
 /// Differs from series to series, and is the same for a series always.

@@ -66,7 +66,7 @@ std::optional<storage::DetectorState> AnomalyWorker::Impl::seal(SeriesKey key, c
   if (scorer == nullptr || uncommitted.contains(key) || scorer->last_time() <= cache.saved_time(key)) {
     return std::nullopt;
   }
-  const StateLabel label{key, model_key, scorer->last_time()};
+  const StateLabel label{key, key_of(with_profile(params, cache.profile_of(key))), scorer->last_time()};
   return storage::DetectorState{key.series, label.last_time, seal_state(label, scorer->serialize())};
 }
 
@@ -81,16 +81,37 @@ std::set<SeriesKey> AnomalyWorker::Impl::uncommitted_series() const {
 }
 
 runtime::Async<> AnomalyWorker::Impl::save_states(Deadline deadline, std::vector<SeriesKey> keys) {
-  std::map<TenantId, std::vector<storage::DetectorState>> by_tenant;
+  SealedStates sealed;
   const std::set<SeriesKey> uncommitted = uncommitted_series();
   for (const SeriesKey key : keys) {
     if (std::optional<storage::DetectorState> state = seal(key, uncommitted)) {
-      by_tenant[key.tenant].push_back(std::move(*state));
+      sealed[{key.tenant, cache.profile_of(key)}].push_back(std::move(*state));
     }
   }
-  const std::string of_model = model_key;
+  Result<> outcome = co_await save_sealed(deadline, std::move(sealed));
+  co_return outcome;
+}
+
+/// Those that had to go for others, as far as they are not saved. Without that they would be learned from samples: no step is lost.
+runtime::Async<> AnomalyWorker::Impl::save_evicted(Deadline deadline) {
+  SealedStates sealed;
+  const std::set<SeriesKey> uncommitted = uncommitted_series();
+  for (const DetectorCache::Evicted& gone : cache.take_evicted()) {
+    if (uncommitted.contains(gone.key) || gone.scorer->last_time() <= gone.saved_time) {
+      continue;
+    }
+    const StateLabel label{gone.key, key_of(with_profile(params, gone.profile)), gone.scorer->last_time()};
+    sealed[{gone.key.tenant, gone.profile}].push_back({gone.key.series, label.last_time, seal_state(label, gone.scorer->serialize())});
+  }
+  Result<> outcome = co_await save_sealed(deadline, std::move(sealed));
+  co_return outcome;
+}
+
+runtime::Async<> AnomalyWorker::Impl::save_sealed(Deadline deadline, SealedStates sealed) {
   Result<> outcome;
-  for (auto& [tenant, states] : by_tenant) {
+  for (auto& [of, states] : sealed) {
+    const TenantId tenant = of.first;
+    const std::string of_model = key_of(with_profile(params, of.second));
     std::vector<std::pair<SeriesKey, Timestamp>> saved;
     for (const storage::DetectorState& state : states) {
       saved.emplace_back(SeriesKey{tenant, state.series}, state.last_time);
@@ -163,7 +184,7 @@ runtime::Async<> AnomalyWorker::Impl::forget_all(std::shared_ptr<Impl> self, Dea
   if (!entered) {
     co_return std::move(entered).error();
   }
-  self->cache.clear();
+  self->cache.clear(self->params.profile);
   self->pending.clear();
   self->learned_anew.clear();
   self->learned_feedback.clear();
@@ -174,15 +195,32 @@ runtime::Async<> AnomalyWorker::Impl::forget_all(std::shared_ptr<Impl> self, Dea
 
 /// Gives detectors to the tasks that have a sound saved state. The others are learned from samples.
 runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<SeriesTask>& tasks) {
+  for (const ml::Profile profile : {ml::Profile::compact, params.profile}) {
+    const bool any = std::ranges::any_of(tasks, [profile](const SeriesTask& task) { return task.profile == profile && !task.scorer; });
+    if (any) {
+      Result<> restored = co_await restore_profile(deadline, profile, tasks);
+      if (!restored) {
+        co_return std::move(restored).error();
+      }
+    }
+  }
+  co_return Result<>{};
+}
+
+runtime::Async<> AnomalyWorker::Impl::restore_profile(Deadline deadline, ml::Profile profile, std::vector<SeriesTask>& tasks) {
   const TenantId tenant = tasks.front().key.tenant;
   std::vector<SeriesId> ids;
   std::map<SeriesId, std::size_t> position;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    ids.push_back(tasks[i].key.series);
-    position[tasks[i].key.series] = i;
+    if (tasks[i].profile == profile && !tasks[i].scorer) {
+      ids.push_back(tasks[i].key.series);
+      position[tasks[i].key.series] = i;
+    }
   }
+  const ml::DetectorParams of_profile = with_profile(params, profile);
+  const std::string of_model = key_of(of_profile);
   const Deadline limit = min(deadline, Deadline::after(kRestoreLimit));
-  Result<std::vector<storage::DetectorState>> states = co_await deps.states.load(limit, tenant, model_key, std::move(ids));
+  Result<std::vector<storage::DetectorState>> states = co_await deps.states.load(limit, tenant, of_model, std::move(ids));
   if (!states) {
     metrics.failures_restore.inc();
     if (traits_of(states.error().code).retryable) {
@@ -194,11 +232,11 @@ runtime::Async<> AnomalyWorker::Impl::restore(Deadline deadline, std::vector<Ser
     co_return Result<>{};
   }
   const auto job = std::make_shared<RestoreJob>();
-  job->params = params;
+  job->params = of_profile;
   for (storage::DetectorState& state : *states) {
     const std::size_t at = position.at(state.series);
     job->items.push_back({.task = at,
-                          .label = {{tenant, state.series}, model_key, state.last_time},
+                          .label = {{tenant, state.series}, of_model, state.last_time},
                           .bytes = std::move(state.bytes),
                           .kind = tasks[at].kind,
                           .gates = tasks[at].gates,

@@ -89,20 +89,27 @@ runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
   std::vector<SeriesTask> empty;
   const auto now = deps.clock.steady_now();
   const std::size_t evictions_before = cache.evictions();
+  const std::size_t shrunk_before = cache.shrunk();
   for (auto& [key, task] : collect_tasks()) {
     const DetectorCache::Place place = cache.admit(key, now);
-    if (place == DetectorCache::Place::refused) {
-      mark_done(task.steps);
-      metrics.steps_refused.inc(static_cast<double>(task.steps.size()));
-      deps.log.throttled(telemetry::LogLevel::warning, "anomaly_series_max",
-                         "more series than detectors: some are stored but not scored; raise anomaly.series_max if memory allows",
-                         {{"series_max", options.series_max}});
+    if (place == DetectorCache::Place::no_series_left || place == DetectorCache::Place::no_memory_left) {
+      refuse(task, place);
       continue;
     }
+    (place == DetectorCache::Place::warm ? metrics.hits : metrics.misses).inc();
     (place == DetectorCache::Place::warm ? warm : empty).push_back(std::move(task));
   }
   metrics.evictions.inc(static_cast<double>(cache.evictions() - evictions_before));
+  metrics.shrunk.inc(static_cast<double>(cache.shrunk() - shrunk_before));
   metrics.detectors.set(static_cast<double>(cache.size()));
+  metrics.detectors_compact.set(static_cast<double>(cache.size(ml::Profile::compact)));
+  metrics.memory.set(static_cast<double>(cache.bytes()));
+  const Result<> saved = co_await save_evicted(deadline);
+  static_cast<void>(saved);  // Told where it failed; they are learned from samples then.
+  // A place may have become compact for a later one.
+  const auto lost = std::ranges::partition(warm, [this](const SeriesTask& task) { return cache.peek(task.key) != nullptr; }).begin();
+  empty.insert(empty.end(), std::make_move_iterator(lost), std::make_move_iterator(warm.end()));
+  warm.erase(lost, warm.end());
 
   while (!warm.empty()) {
     std::vector<SeriesTask> chunk = take_front(warm, kWarmChunk);
@@ -113,6 +120,16 @@ runtime::Async<> AnomalyWorker::Impl::score_all(Deadline deadline) {
   }
   Result<> scored = co_await score_new(deadline, std::move(empty));
   co_return scored;
+}
+
+void AnomalyWorker::Impl::refuse(const SeriesTask& task, DetectorCache::Place place) {
+  mark_done(task.steps);
+  const bool memory = place == DetectorCache::Place::no_memory_left;
+  (memory ? metrics.steps_refused_memory : metrics.steps_refused).inc(static_cast<double>(task.steps.size()));
+  deps.log.throttled(telemetry::LogLevel::warning, "anomaly_series_max",
+                     "more series than detectors: some are stored but not scored; raise anomaly.series_max or anomaly.memory_max if memory "
+                     "allows",
+                     {{"series_max", options.series_max}, {"memory_max", render_byte_size(options.memory_max)}, {"short_of", memory ? "memory" : "series"}});
 }
 
 /// Series without a detector in memory: restored where a sound state is saved, else learned.
@@ -202,6 +219,7 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
   const auto job = std::make_shared<ScoreJob>();
   for (SeriesTask& task : tasks) {
     if (!task.scorer) {
+      task.profile = cache.profile_of(task.key);
       task.scorer = cache.lend(task.key);
     }
     steps.insert(steps.end(), task.steps.begin(), task.steps.end());
@@ -231,7 +249,7 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
     co_return Result<>{};
   }
   for (SeriesTask& task : job->tasks) {
-    cache.give_back(task.key, std::move(task.scorer));
+    cache.give_back(task.key, task.profile, std::move(task.scorer));
   }
   for (FoundAnomaly& found : job->found) {
     pending[found.event].found.push_back(std::move(found.anomaly));

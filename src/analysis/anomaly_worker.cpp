@@ -48,7 +48,7 @@ bool is_complete(const PendingEvent& event) {
 }  // namespace
 
 AnomalyWorker::Impl::Impl(Deps d, AnomalyOptions o)
-    : deps(std::move(d)), options(o), metrics(deps.metrics), cache(static_cast<std::size_t>(options.series_max)), params(detector_params(options)), model_key(key_of(params)) {}
+    : deps(std::move(d)), options(o), metrics(deps.metrics), cache({static_cast<std::size_t>(options.series_max), options.memory_max.bytes, detector_params(options).profile}), params(detector_params(options)) {}
 
 AnomalyWorker::Impl::Turn::~Turn() {
   if (inside_) {
@@ -254,6 +254,8 @@ runtime::Async<std::vector<stream::Disposition>> AnomalyWorker::handle(std::vect
 }
 runtime::Task AnomalyWorker::run_schedule() { return Impl::run_schedule(impl_); }
 runtime::Async<std::size_t> AnomalyWorker::retrain() { return Impl::retrain_all(impl_); }
+runtime::Async<> AnomalyWorker::look_for_silences(Deadline deadline) { return Impl::look_for_silences(impl_, deadline); }
+runtime::Task AnomalyWorker::run_silences() { return Impl::run_silences(impl_); }
 runtime::Task AnomalyWorker::run_saving() { return Impl::run_saving(impl_); }
 runtime::Async<> AnomalyWorker::save_all(Deadline deadline) { return Impl::save_all(impl_, deadline); }
 runtime::Async<> AnomalyWorker::forget_all(Deadline deadline) { return Impl::forget_all(impl_, deadline); }

@@ -40,6 +40,14 @@ struct PendingEvent {
   std::vector<model::Anomaly> found;
 };
 
+/// A series from which nothing came for long.
+struct Silence {
+  SeriesKey key;
+  Timestamp time;  ///< When it was noticed.
+  ml::Verdict verdict;
+  bool is_rate = false;
+};
+
 /// Members are used on the reactor only; coroutines hold it by shared_ptr because the worker may be destroyed while they wait.
 struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   Impl(Deps d, AnomalyOptions o);
@@ -82,6 +90,7 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   runtime::Async<> load_history(Deadline deadline, std::vector<SeriesTask>& tasks);
   [[nodiscard]] std::map<SeriesKey, SeriesTask> collect_tasks() const;
   void mark_done(const std::vector<PendingStep>& steps);
+  void refuse(const SeriesTask& task, DetectorCache::Place place);
 
   // anomaly_facts.cpp
   runtime::Async<> look_up(Deadline deadline, std::vector<SeriesTask>& tasks);
@@ -91,10 +100,22 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   static runtime::Async<> save_all(std::shared_ptr<Impl> self, Deadline deadline);
   static runtime::Async<> forget_all(std::shared_ptr<Impl> self, Deadline deadline);
   runtime::Async<> save_states(Deadline deadline, std::vector<SeriesKey> keys);
+  /// By tenant and profile.
+  using SealedStates = std::map<std::pair<TenantId, ml::Profile>, std::vector<storage::DetectorState>>;
+  runtime::Async<> save_evicted(Deadline deadline);
+  runtime::Async<> save_sealed(Deadline deadline, SealedStates sealed);
   runtime::Async<> restore(Deadline deadline, std::vector<SeriesTask>& tasks);
+  runtime::Async<> restore_profile(Deadline deadline, ml::Profile profile, std::vector<SeriesTask>& tasks);
   [[nodiscard]] std::optional<storage::DetectorState> seal(SeriesKey key, const std::set<SeriesKey>& uncommitted) const;
   [[nodiscard]] std::set<SeriesKey> uncommitted_series() const;
   void refuse_state(SeriesKey key, std::string_view reason);
+
+  // anomaly_silences.cpp
+  static runtime::Task run_silences(std::shared_ptr<Impl> self);
+  static runtime::Async<> look_for_silences(std::shared_ptr<Impl> self, Deadline deadline);
+  [[nodiscard]] std::vector<Silence> find_silences(Deadline::TimePoint now);
+  runtime::Async<> confirm(Deadline deadline, std::vector<Silence>& silences);
+  runtime::Async<> store_silences(Deadline deadline, const std::vector<Silence>& silences);
 
   // anomaly_feedback.cpp
   runtime::Async<> apply_feedback(Deadline deadline);
@@ -117,11 +138,14 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   std::set<SeriesId> learned_anew;          ///< They have forgotten what was said of them.
   std::set<std::int64_t> learned_feedback;  ///< Learned, but not stored as learned yet.
   ml::DetectorParams params;  ///< Of the active version, or of the configuration until it is known.
-  std::string model_key;      ///< Of the states of these detectors.
   std::string model_version;  ///< Empty until it is known to be stored.
   /// Made by the first coroutine, which knows the executor.
   std::optional<runtime::Signal> idle;
   std::optional<runtime::Signal> stopping;
+  std::optional<runtime::Signal> listening;  ///< The loop that looks for silences.
+  Deadline::TimePoint listening_since{};     ///< Before it nobody would have noticed a step.
+  Deadline::TimePoint listened_at{};
+  std::size_t listened_to = 0;               ///< Where the next look goes on.
   std::optional<runtime::Signal> looking;  ///< The loop that follows the active version.
   bool busy = false;  ///< A Turn is on.
   bool stopped = false;

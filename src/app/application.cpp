@@ -169,7 +169,8 @@ void Application::create_workers() {
   web_ = webclient::make_curl_client(*llm_pool_);
   ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
   anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
-      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *metadata_, *cpu_pool_, clock_, log, metrics_, wake_relay, rules_},
+      analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *metadata_, *cpu_pool_, clock_, log, metrics_, wake_relay, rules_,
+                                    [this] { return ownership_->holds(); }},
       config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);

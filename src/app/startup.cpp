@@ -82,6 +82,7 @@ void Application::start_workers() {
   analysis_tasks_->spawn("model jobs", model_jobs_->run());
   analysis_tasks_->spawn("groups", group_watch_->run());
   analysis_tasks_->spawn("saving of detectors", anomaly_worker_->run_saving());
+  analysis_tasks_->spawn("silent series", anomaly_worker_->run_silences());
   upkeep_tasks_->spawn("partitions", keep_partitions());
   upkeep_tasks_->spawn("compaction", compactor_->run());
   upkeep_tasks_->spawn("stream trimming", stream::run_janitor(*redis_, config_.stream, clock_, logs_.log("stream"), metrics_,

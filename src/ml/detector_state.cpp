@@ -43,7 +43,7 @@ std::string SeriesDetector::serialize() const {
   out.u32(next_view_);
   out.u32(static_cast<std::uint32_t>(exponent_));
   out.u16(static_cast<std::uint16_t>(flat_told_));
-  out.u16(gap_told_ ? 1 : 0);
+  out.u16(static_cast<std::uint16_t>(gap_told_));
   maxima_.write(out);
   flat_.write(out);
   gaps_.write(out);
@@ -91,7 +91,7 @@ bool SeriesDetector::read(ByteReader& in) {
   exponent_ = static_cast<std::int32_t>(in.u32());
   const std::uint16_t told = in.u16();
   flat_told_ = static_cast<Tier>(told);
-  gap_told_ = in.u16() != 0;
+  gap_told_ = static_cast<Tier>(std::min<std::uint16_t>(in.u16(), static_cast<std::uint16_t>(Tier::alerting)));
   fine = fine && told <= static_cast<std::uint16_t>(Tier::alerting) && maxima_.read(in) &&
          flat_.read(in) && gaps_.read(in) && highest_values_.read(in) && lowest_values_.read(in);
   fine = fine && age_ >= 0 && block_step_ >= 0 && next_view_ < kViews &&

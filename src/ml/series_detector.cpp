@@ -49,7 +49,7 @@ Verdict SeriesDetector::update(Timestamp time, double value) {
   } else {
     moment.distance =
         std::max(moment.seconds - static_cast<double>(to_unix_us(last_time_)) * 1e-6, 1e-6);
-    moment.gap = gap_evidence(moment.distance);
+    moment.gap = gap_told_ == Tier::none ? gap_evidence(moment.distance) : 0;
     moment.gap_steps = clock_.is_known() ? moment.distance / clock_.step() : 1;
     if (clock_.is_known()) {
       gaps_.learn(moment.gap_steps);

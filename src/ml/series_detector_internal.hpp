@@ -31,6 +31,7 @@ class SeriesDetector final : public Detector {
   [[nodiscard]] static Result<std::unique_ptr<Detector>> restore(const DetectorParams& params,
                                                                  std::string_view bytes);
   Verdict check_silence(Timestamp now) override;
+  void forget_silence() override { gap_told_ = Tier::none; }
   void learn_feedback(Feedback feedback, double evidence) override;
   void set_gates(const Gates& gates) override { gates_ = gates; }
   [[nodiscard]] std::vector<ForecastPoint> forecast(
@@ -144,7 +145,7 @@ class SeriesDetector final : public Detector {
   FlatLine flat_;
   Gaps gaps_;
   Tier flat_told_ = Tier::none;  ///< Of the present run of repeats.
-  bool gap_told_ = false;        ///< Of the present silence.
+  Tier gap_told_ = Tier::none;   ///< Of the present silence.
   double feedback_ = 0;          ///< Added to both thresholds.
   double block_step_ = 0;        ///< The learned step when the last block ended.
   double notable_evidence_ = 0;  ///< From the three above; not part of the state.

@@ -99,7 +99,7 @@ void SeriesDetector::refresh_thresholds() {
 }
 
 double SeriesDetector::gap_evidence(double distance) const {
-  if (points_ < params_.warmup || distance < kGapSecondsMin || gap_told_) {
+  if (points_ < params_.warmup || distance < kGapSecondsMin) {
     return 0;
   }
   return std::min(gaps_.evidence(distance / clock_.step(), tuning_.notable), kStillnessMax);
@@ -119,7 +119,7 @@ Verdict SeriesDetector::judge_stillness(const Moment& moment, Verdict verdict) {
   if (repeats_ == 0) {
     flat_told_ = Tier::none;
   }
-  gap_told_ = false;
+  gap_told_ = Tier::none;
   const bool is_gap = moment.gap >= verdict.notable_evidence;
   const double evidence = is_gap ? moment.gap : moment.flat;
   if (evidence < verdict.notable_evidence || gates_.is_muted || points_ < gates_.warmup) {
@@ -152,7 +152,7 @@ Verdict SeriesDetector::judge_stillness(const Moment& moment, Verdict verdict) {
 
 Verdict SeriesDetector::check_silence(Timestamp now) {
   Verdict verdict;
-  if (points_ == 0 || now <= last_time_ || gap_told_) {
+  if (points_ == 0 || now <= last_time_ || gap_told_ == Tier::alerting) {
     return verdict;
   }
   verdict.notable_evidence = notable_evidence_;
@@ -162,10 +162,15 @@ Verdict SeriesDetector::check_silence(Timestamp now) {
   if (verdict.evidence < verdict.notable_evidence || gates_.is_muted || points_ < gates_.warmup) {
     return verdict;
   }
-  gap_told_ = true;
+  const Tier tier =
+      verdict.evidence >= verdict.alerting_evidence ? Tier::alerting : Tier::notable;
+  if (tier == gap_told_) {
+    return verdict;
+  }
+  gap_told_ = tier;
   verdict.is_anomaly = true;
   verdict.kind = AnomalyKind::gap;
-  verdict.tier = verdict.evidence >= verdict.alerting_evidence ? Tier::alerting : Tier::notable;
+  verdict.tier = tier;
   verdict.score = score_of(verdict.evidence, verdict.notable_evidence, tuning_.notable_slope);
   verdict.expected = verdict.band_low = verdict.band_high = last_value_;
   verdict.since = last_time_;

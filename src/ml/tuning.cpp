@@ -17,4 +17,14 @@ Tuning tuning_of(Profile profile) {
   return tuning;
 }
 
+std::size_t memory_of(Profile profile) {
+  constexpr std::size_t kKiB = 1024;
+  switch (profile) {
+    case Profile::compact: return 8 * kKiB;
+    case Profile::standard: return 24 * kKiB;
+    case Profile::thorough: return 48 * kKiB;
+  }
+  return 48 * kKiB;
+}
+
 }  // namespace sensus::ml

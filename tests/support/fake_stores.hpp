@@ -80,7 +80,8 @@ class FakeSampleStore final : public storage::SampleStore {
   runtime::Async<std::vector<RawSample>> recent_samples(Deadline, TenantId, Timestamp, Timestamp, std::size_t) override {
     co_return std::vector<RawSample>{};
   }
-  runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return std::vector<SeriesId>{}; }
+  std::vector<SeriesId> ended_series;
+  runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return ended_series; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
   runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }
 };

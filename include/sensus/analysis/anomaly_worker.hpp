@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sensus/analysis/rules.hpp"
+#include "sensus/core/byte_size.hpp"
 #include "sensus/core/clock.hpp"
 #include "sensus/ml/detector.hpp"
 #include "sensus/runtime/blocking_pool.hpp"
@@ -29,6 +30,7 @@ struct AnomalyOptions {
   double false_alerts_per_week = 0.14;                         ///< Of a series, that the alerting tier aims at.
   std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from.
   std::int64_t series_max = 20'000;                            ///< Detectors in memory; see AnomalyWorker.
+  ByteSize memory_max = 56_MiB;                                ///< Of them all.
   std::chrono::milliseconds state_save_interval{3'600'000};
   std::chrono::milliseconds owner_lease{12'000};               ///< See Ownership.
 };
@@ -38,9 +40,9 @@ void describe(config::Section& section, AnomalyOptions& options);
 /// learned from stored history where there is none or it is damaged or of another model. **Threading**: reactor; training on the cpu pool.
 /// Idempotent: a step not later than the detector's last is not scored again, and rows are unique by (series, time).
 /// **Errors/limits**: while storage is away, entries stay pending in the stream and their steps and results in memory (at most 200,000
-/// steps), so that nothing is scored twice or forgotten. With `series_max` detectors in use, the least recently used one goes when it has been
-/// idle for 15 minutes; when none has, further series are not scored and counted, because evicting busy ones would only make all of them
-/// relearn all the time.
+/// steps), so that nothing is scored twice or forgotten. With `series_max` detectors in use or `memory_max` taken, the least recently used one is
+/// saved and goes when it has been idle for 15 minutes; when none has and memory is short, detectors become compact ones; when that is not
+/// enough, further series are not scored and counted, because evicting busy ones would only make all of them relearn all the time.
 class AnomalyWorker {
  public:
   struct Deps {
@@ -56,6 +58,8 @@ class AnomalyWorker {
     telemetry::Metrics& metrics;
     std::function<void()> on_outbox;
     Rules rules = {};
+    /// Whether this replica has the series: only then is their silence one.
+    std::function<bool()> owns = {};
   };
   AnomalyWorker(Deps deps, AnomalyOptions options);
   ~AnomalyWorker();
@@ -71,6 +75,10 @@ class AnomalyWorker {
   [[nodiscard]] runtime::Task run_schedule();
   /// Have `run_schedule` look at the active version now.
   void look_at_version();
+  /// Tells of series from which nothing came for long, once storage has confirmed that nothing did: an anomaly of kind `gap` each.
+  [[nodiscard]] runtime::Async<> look_for_silences(Deadline deadline);
+  /// The same every 15 s while this replica has the series; ends after `stop`.
+  [[nodiscard]] runtime::Task run_silences();
   /// Saves the states of the detectors, each once in `state_save_interval`; ends after `stop`.
   [[nodiscard]] runtime::Task run_saving();
   /// Saves what is new of all detectors; `timeout` when the deadline came first. To be called when nothing is handled any more.

@@ -46,8 +46,10 @@ class Detector {
   [[nodiscard]] virtual std::string serialize() const = 0;
 
   /// Nothing came until `now`: a `gap` verdict when the learned step says that something should
-  /// have; once for each silence.
+  /// have; once for each silence and tier.
   virtual Verdict check_silence(Timestamp /*now*/) { return {}; }
+  /// What was told of the present silence was not so, or did not arrive: it is told again.
+  virtual void forget_silence() {}
   /// `evidence` is that of the verdict that was judged.
   virtual void learn_feedback(Feedback /*feedback*/, double /*evidence*/) {}
   /// Not part of the state: set again after a restore. Holds from the next point on.
@@ -71,6 +73,9 @@ class Detector {
 enum class Profile : std::uint8_t { compact, standard, thorough };
 [[nodiscard]] std::string_view name_of(Profile profile);
 [[nodiscard]] std::optional<Profile> parse_profile(std::string_view name);
+
+/// What a detector of this profile takes when it is full-grown, at most (docs/detection.md): to reckon with before it is.
+[[nodiscard]] std::size_t memory_of(Profile profile);
 
 /// Parameters out of bounds are moved to the nearest bound. State learned under another profile or
 /// seed is refused by restore_detector.

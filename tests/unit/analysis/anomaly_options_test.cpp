@@ -12,7 +12,7 @@ TEST(AnomalyOptions, EveryFieldIsDeclaredWithADefaultThatItAccepts) {
   AnomalyOptions options;
   config::Section section("analysis", "Anomalies and root causes.");
   describe(section, options);
-  EXPECT_EQ(section.fields().size(), 7U);
+  EXPECT_EQ(section.fields().size(), 8U);
   for (const config::Field& field : section.fields()) {
     EXPECT_FALSE(field.help.empty()) << field.key;
     EXPECT_TRUE(field.set(field.default_text).has_value()) << field.key << " " << field.default_text;
