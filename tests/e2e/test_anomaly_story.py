@@ -110,5 +110,63 @@ class AnomalyStory(harness.Story):
         self.assertEqual(self.sensus.metric("sensus_analysis_detectors_learned_total"), 1)
 
 
+RULES = """
+analysis:
+  rules:
+    - {selector: 'error_ratio{service=~"pay.+"}', mute: true}
+    - {selector: 'latency_seconds', direction: below}
+    - {selector: 'cpu_ratio{service="payment"}', step: 30s}
+"""
+
+
+def counted(end):
+    """A counter that is reset once and grows four times as fast in the last minutes, and a share of the CPU that doubles there."""
+    rng = random.Random(8)
+    points, total = [], 0
+    for t in range(end - MINUTES * 60, end, STEP_S):
+        broken = t >= end - FAULT_MINUTES * 60
+        total = 0 if t == end - 50 * 60 else total
+        total += round((50 + rng.gauss(0, 3)) * STEP_S * (4 if broken else 1))
+        points.append({"metric_name": "requests_total", "metric_value": total, "labels": {"service": "payment"}, "timestamp": t})
+        points.append({"metric_name": "cpu_ratio", "metric_value": 0.4 + rng.gauss(0, 0.01) + (0.4 if broken else 0),
+                       "labels": {"service": "payment"}, "timestamp": t})
+    return points
+
+
+class RulesStory(harness.Story):
+    def test_rules_hold_back_what_they_say_and_counters_are_judged_by_their_rate(self):
+        self.start_backends()
+        self.start_sensus(RULES)
+        end = int(time.time()) // 60 * 60
+        points = [p for p in history(end, "payment") if p["metric_name"] != "cpu_ratio"] + counted(end)
+        points.sort(key=lambda p: p["timestamp"])
+        # The step of a rule holds once its series is looked up, so the series are made known first.
+        self.assertEqual(self.sensus.post("/api/v1/metrics", points[:20]).status, 202)
+        time.sleep(8)
+        for i in range(20, len(points), 500):
+            self.assertEqual(self.sensus.post("/api/v1/metrics", points[i:i + 500]).status, 202)
+
+        def found():
+            items = self.sensus.get("/api/v1/anomalies?limit=500").json()["items"]
+            return items if {"requests_total", "cpu_ratio"} <= {a["metric_name"] for a in items} else None
+
+        anomalies = harness.wait_until(found, 60, "the counter's and the CPU's fault are flagged")
+        counter = [a for a in anomalies if a["metric_name"] == "requests_total"]
+        for anomaly in counter:
+            self.assertTrue(anomaly["rate"])
+            self.assertAlmostEqual(anomaly["value"], 200, delta=40)
+            self.assertAlmostEqual(anomaly["expected"], 50, delta=20)
+        self.assertTrue(all(a["time"] >= harness.rfc3339(end - (FAULT_MINUTES + 1) * 60) for a in counter), "the reset is none")
+        cpu = [a for a in anomalies if a["metric_name"] == "cpu_ratio"]
+        self.assertFalse(any(a["rate"] for a in cpu))
+        self.assertFalse([a for a in anomalies if a["metric_name"] == "latency_seconds" and a["labels"]["service"] == "payment" and
+                          a["value"] > a["expected"]], "only what is below is reported of latencies")
+        self.assertFalse([a for a in anomalies if a["metric_name"] == "error_ratio" and a["labels"]["service"] == "payment"],
+                         "it is muted")
+        # Ten series at a minute and one at half of it: eleven at a minute would be 1,320 at most.
+        harness.wait_until(lambda: self.sensus.metric("sensus_ingest_step_points_total") > 11 * MINUTES + 60, 30,
+                           "one series has steps of half a minute")
+
+
 if __name__ == "__main__":
     harness.main()
