@@ -79,7 +79,8 @@ void SeriesDetector::compute_features(Moment& moment) {
   window_.push(moment.x, moment.is_new_cell);
   window_.shape(f);
   const Place place = place_of(moment.seconds);
-  const double season = season_at(moment.seconds);
+  season_lag_.fit(clock_.step(), moment.unit, tuning_.day_bins, kDayRate);
+  const double season = season_at(moment.seconds, moment.seconds, trend_.slope());
   const double level_before = points_ == 0 ? moment.x : level_;
   expect(moment, place);
   f[kResidual] = moment.x - (day_.is_seen(place.day_bin) ? day_.mean(place.day_bin) : level_before);

@@ -6,6 +6,7 @@
 #include "expectation_internal.hpp"
 #include "extremes_internal.hpp"
 #include "random_internal.hpp"
+#include "season_lag_internal.hpp"
 #include "series_features_internal.hpp"
 #include "silence_internal.hpp"
 #include "step_clock_internal.hpp"
@@ -85,7 +86,8 @@ class SeriesDetector final : public Detector {
   };
   [[nodiscard]] Place place_of(double seconds) const;
   [[nodiscard]] std::optional<double> weekly_mean(const Place& place) const;
-  [[nodiscard]] double season_at(double seconds) const;
+  /// `slope` a day: what it adds to the profile is no season. `now` in seconds.
+  [[nodiscard]] double season_at(double seconds, double now, double slope) const;
   void learn_day(std::size_t bin, double x, double rate);
   void expect(Moment& moment, const Place& place);
   void track_onset(const Moment& moment);
@@ -123,6 +125,7 @@ class SeriesDetector final : public Detector {
   Expectation expectation_;
   double level_ = 0;        ///< Mean of the last stretch.
   Trend trend_;             ///< Of values without their season.
+  SeasonLag season_lag_;
   double profile_sum_ = 0;  ///< Over the bins of the day profile that were seen.
   std::uint32_t profile_bins_ = 0;
   double drift_ = 0;

@@ -78,17 +78,32 @@ void SeriesDetector::learn_day(std::size_t bin, double x, double rate) {
 }
 
 /// What the profiles add to the level at a moment.
-double SeriesDetector::season_at(double seconds) const {
+double SeriesDetector::season_at(double seconds, double now, double slope) const {
   if (age_ * StepClock::kUnitSeconds < kSecondsPerDay || profile_bins_ == 0) {
     return 0;
   }
+  const double age_days = age_ * std::max(StepClock::kUnitSeconds, clock_.step()) / kSecondsPerDay;
   const Place place = place_of(seconds);
   const double mean = profile_sum_ / static_cast<double>(profile_bins_);
-  const std::optional<double> weekly = weekly_mean(place);
-  if (expectation_.best() == Expectation::kWeek && weekly) {
-    return *weekly - mean;
+  const double ahead = (seconds - now) / kSecondsPerDay;
+  const Place current = place_of(now);
+  const auto learned = [now](std::size_t bins) {
+    const double passed = now * static_cast<double>(bins) / kSecondsPerDay;
+    return passed - std::floor(passed);
+  };
+  const std::size_t week_bin = place.day * tuning_.week_bins + place.hour;
+  if (age_days >= 7 && expectation_.best() == Expectation::kWeek && week_.is_seen(week_bin)) {
+    const bool is_current = place.day == current.day && place.hour == current.hour;
+    const double ramp = is_current ? season_lag_.ramp_of_current_week(age_days, learned(tuning_.week_bins))
+                                   : season_lag_.ramp_of_week(age_days, 7 * std::ceil(ahead / 7) - ahead);
+    return week_.mean(week_bin) - mean - slope * ramp;
   }
-  return day_.is_seen(place.day_bin) ? day_.mean(place.day_bin) - mean : 0;
+  if (!day_.is_seen(place.day_bin)) {
+    return 0;
+  }
+  const double ramp = place.day_bin == current.day_bin ? season_lag_.ramp_of_current(age_days, learned(tuning_.day_bins))
+                                                       : season_lag_.ramp(age_days, std::ceil(ahead) - ahead);
+  return day_.mean(place.day_bin) - mean - slope * ramp;
 }
 
 std::vector<ForecastPoint> SeriesDetector::forecast(
@@ -109,7 +124,7 @@ std::vector<ForecastPoint> SeriesDetector::forecast(
     const double ahead = static_cast<double>(i) * seconds;
     ForecastPoint point;
     point.time = last_time_ + std::chrono::microseconds(std::llround(ahead * 1e6));
-    point.expected = level + certainty * slope * ahead / kSecondsPerDay + season_at(now + ahead);
+    point.expected = level + certainty * slope * ahead / kSecondsPerDay + season_at(now + ahead, now + clock_.step(), certainty * slope);
     const double half = kNineOfTen * kMaeToSigma * error * std::sqrt(1 + ahead / kSecondsPerDay);
     point.low = point.expected - half;
     point.high = point.expected + half;

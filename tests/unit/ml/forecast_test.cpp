@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 
 namespace sensus::ml {
 namespace {
@@ -60,6 +61,30 @@ TEST(Forecast, SaysWhenADiskIsFull) {
   EXPECT_FALSE(time_of_limit(forecast, 200));
   EXPECT_FALSE(time_of_limit(forecast, 20, Direction::below));
   EXPECT_TRUE(time_of_limit(forecast, 75, Direction::below));
+}
+
+TEST(Forecast, ATrendIsToldAtEveryAgeOfTheDetector) {
+  for (const double step : {60.0, 300.0, 900.0}) {
+    for (const double season : {0.0, 10.0}) {
+      Noise noise(3);
+      const auto detector = make_detector({});
+      const auto value = [&](double t) { return 40 + 6 * t / kDay + season * std::sin(2 * std::numbers::pi * t / kDay); };
+      double next = season == 0 ? 0.8 : step > 300 ? 8.05 : 3.05;  // At first a season looks like a trend.
+      for (double t = 0; t < 15 * kDay; t += step) {
+        detector->update(at_seconds(t), value(t) + 0.3 * noise.normal());
+        if (t / kDay < next) {
+          continue;
+        }
+        const double age = next;
+        next += 0.25;
+        for (const ForecastPoint& point : detector->forecast(3 * 8, std::chrono::hours(3))) {
+          const double at = static_cast<double>(to_unix_us(point.time) - to_unix_us(at_seconds(0))) * 1e-6;
+          const double ahead = (at - t) / kDay;
+          ASSERT_NEAR(point.expected, value(at), 1.2 + 0.15 * 6 * ahead + 0.1 * season) << "step " << step << " season " << season << " age " << age << " ahead " << ahead;
+        }
+      }
+    }
+  }
 }
 
 TEST(Forecast, NoTrendIsMadeOfNoise) {
