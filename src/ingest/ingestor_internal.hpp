@@ -42,6 +42,8 @@ struct Ingestor::Impl {
   std::int64_t alerts_in_flight = 0;
   std::optional<Timestamp> rebuild_from;
   Timestamp rebuild_to;
+  Timestamp rebuild_gap_from;  ///< From here to there nothing was stored when the rebuild began.
+  Timestamp rebuild_gap_to;
   std::size_t rebuild_page_rows = 20'000;
   std::chrono::microseconds rebuild_slice{std::chrono::seconds{2}};
   runtime::Backoff rebuild_backoff;

@@ -82,22 +82,33 @@ runtime::Async<> Ingestor::Impl::rebuild_steps(std::shared_ptr<Impl> self) {
     co_return learned;
   }
   if (!self->rebuild_from) {
-    auto newest = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant);
+    const Timestamp now = self->clock.now();
+    // What lies further ahead came while the clock was wrong; the way there may be years of nothing.
+    auto newest = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant, now + StepAccumulators::kFutureMax);
     if (!newest) {
       co_return std::move(newest).error();
     }
     if (!*newest) {
       co_return Result<>{};
     }
-    // A sender's clock may be ahead; the steps of the others are not.
-    const Timestamp last = std::min(**newest, self->clock.now());
+    // A sender's clock may be ahead; the steps of the others are not, and after a while of standing still they lie far behind it.
+    auto passed = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant, now);
+    if (!passed) {
+      co_return std::move(passed).error();
+    }
+    const Timestamp last = passed->value_or(now);
     const std::chrono::seconds longest = steps.longest_step();
     self->rebuild_from = step_start(last - 2 * longest - self->options.step_grace, longest);
     // What comes from now on is kept aside.
-    // What lies further ahead came while the clock was wrong; the way there may be years of nothing.
-    self->rebuild_to = std::min<Timestamp>(**newest, self->clock.now() + StepAccumulators::kFutureMax) + std::chrono::microseconds{1};
+    self->rebuild_to = **newest + std::chrono::microseconds{1};
+    self->rebuild_gap_from = last;
+    self->rebuild_gap_to = now;
   }
   while (*self->rebuild_from < self->rebuild_to && !self->pipeline->stopping()) {
+    if (*self->rebuild_from > self->rebuild_gap_from && *self->rebuild_from < self->rebuild_gap_to) {
+      self->rebuild_from = self->rebuild_gap_to;
+      continue;
+    }
     Result<> page = co_await rebuild_page(self);
     if (!page) {
       co_return page;
@@ -189,7 +200,8 @@ runtime::Task Ingestor::Impl::count_series(std::shared_ptr<Impl> self) {
 }
 
 runtime::Task Ingestor::Impl::probe(std::shared_ptr<Impl> self) {
-  const auto answer = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant);
+  const Timestamp now = self->clock.now();
+  const auto answer = co_await self->samples.newest_sample(Deadline::after(kReadTimeout), kDefaultTenant, now);
   if (answer) {
     self->pipeline->recovered();
   }

@@ -54,11 +54,17 @@ constexpr std::string_view kRecent =
 constexpr std::string_view kCountActive =
     "select count(*) from sensus.series where tenant_id = $1::int and last_seen > now() - $2::int * "
     "interval '1 second'";
+// A row that reaches beyond the bound is looked into, since its earlier samples count.
 constexpr std::string_view kNewest =
     "select greatest((select max(x.t_max) from generate_series(0, $2::int - 1) g(bucket) cross "
     "join lateral (select b.t_max from sensus.sample_batches b "
-    "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint order by b.t_max desc limit 1) "
-    "x), (select max(d.t_max) from sensus.sample_days d where d.tenant_id = $1::int))";
+    "where b.tenant_id = $1::int and b.bucket = g.bucket::smallint and b.t_max <= $3::timestamptz "
+    "order by b.t_max desc limit 1) x), "
+    "(select max(u.time) from sensus.sample_batches b cross join lateral unnest(b.ts) u(time) "
+    "where b.tenant_id = $1::int and b.bucket = any(select generate_series(0, $2::int - 1)::smallint) "
+    "and b.t_max > $3::timestamptz and b.t_min <= $3::timestamptz and b.t_min >= "
+    "date_trunc('day', $3::timestamptz, 'UTC') and u.time <= $3::timestamptz), "
+    "(select max(d.t_max) from sensus.sample_days d where d.tenant_id = $1::int and d.t_max <= $3::timestamptz))";
 
 /// Calls `append(series, sample)` for each row (series, time, value).
 template <class Append>
@@ -337,11 +343,12 @@ class PgSampleStore final : public SampleStore {
     co_return samples;
   }
 
-  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline,
-                                                         TenantId tenant) override {
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant,
+                                                         Timestamp last) override {
     using Newest = std::optional<Timestamp>;
-    std::function<Result<Newest>(Tx&)> job = [tenant](Tx& tx) -> Result<Newest> {
-      return tx.exec(kNewest, Params().integer(tenant).integer(kBuckets)).time_or_null(0, 0);
+    std::function<Result<Newest>(Tx&)> job = [tenant, last](Tx& tx) -> Result<Newest> {
+      return tx.exec(kNewest, Params().integer(tenant).integer(kBuckets).time(last))
+          .time_or_null(0, 0);
     };
     auto newest = co_await database_.transact<Newest>(deadline, Access::read_only, std::move(job));
     co_return newest;

@@ -83,7 +83,7 @@ class FakeSampleStore final : public storage::SampleStore {
   std::vector<SeriesId> ended_series;
   runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return ended_series; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
-  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override { co_return std::optional<Timestamp>{}; }
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId, Timestamp) override { co_return std::optional<Timestamp>{}; }
 };
 
 class FakeMetadataStore final : public storage::MetadataStore {

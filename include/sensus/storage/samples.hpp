@@ -176,8 +176,8 @@ class SampleStore {
   };
   [[nodiscard]] virtual runtime::Async<std::vector<RawSample>> recent_samples(Deadline deadline, TenantId tenant, Timestamp from, Timestamp to,
                                                                              std::size_t limit) = 0;
-  /// Time of the newest stored sample.
-  [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant) = 0;
+  /// Time of the newest stored sample that is not after `last`: what lies ahead of the clock must not hide what does not.
+  [[nodiscard]] virtual runtime::Async<std::optional<Timestamp>> newest_sample(Deadline deadline, TenantId tenant, Timestamp last) = 0;
   /// Those of `ids` that have ended, ascending: no sample of them is to be expected.
   [[nodiscard]] virtual runtime::Async<std::vector<SeriesId>> ended(Deadline deadline, TenantId tenant, std::vector<SeriesId> ids) = 0;
   /// Series whose samples last arrived within `age`. Reads the whole table of series.

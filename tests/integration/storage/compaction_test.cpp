@@ -273,7 +273,7 @@ Async<> check_raw(World& w, std::string when) {
   }
   EXPECT_EQ(raw->size(), w.model.size()) << when << ": each time once";
   EXPECT_EQ(found, w.model) << when << ", recent_samples";
-  const auto newest = co_await w.store->newest_sample(soon(), kDefaultTenant);
+  const auto newest = co_await w.store->newest_sample(soon(), kDefaultTenant, kFirstDay + std::chrono::hours(96));
   if (!newest) {
     co_return newest.error();
   }

@@ -400,15 +400,25 @@ CORO_TEST(SampleStore, NewestAndRecentSamples) {
   Store s(executor);
   auto writer = storage::make_sample_writer(s.options, telemetry::Log(), s.metrics);
   auto store = storage::make_sample_store(s.database);
-  auto none = co_await store->newest_sample(soon(), kDefaultTenant);
+  auto none = co_await store->newest_sample(soon(), kDefaultTenant, kNoon);
   CO_ASSERT_OK(none);
   EXPECT_FALSE(none->has_value());
   std::vector<model::Sample> samples{{kNoon, 1}, {kNoon - 30h, 2}, {kNoon - 1h, 3}};
   auto written = write(*writer, series_key("cpu", "a"), samples);
   CO_ASSERT_OK(written);
-  auto newest = co_await store->newest_sample(soon(), kDefaultTenant);
+  auto newest = co_await store->newest_sample(soon(), kDefaultTenant, kNoon);
   CO_ASSERT_OK(newest);
   EXPECT_EQ(*newest, kNoon);
+  // All three lie in rows that reach beyond these bounds or end before them.
+  auto earlier = co_await store->newest_sample(soon(), kDefaultTenant, kNoon - 1us);
+  CO_ASSERT_OK(earlier);
+  EXPECT_EQ(*earlier, kNoon - 1h) << "of a row that reaches beyond the bound too";
+  auto day_before = co_await store->newest_sample(soon(), kDefaultTenant, kNoon - 13h);
+  CO_ASSERT_OK(day_before);
+  EXPECT_EQ(*day_before, kNoon - 30h);
+  auto before_all = co_await store->newest_sample(soon(), kDefaultTenant, kNoon - 31h);
+  CO_ASSERT_OK(before_all);
+  EXPECT_FALSE(before_all->has_value());
   auto recent = co_await store->recent_samples(soon(), kDefaultTenant, kNoon - 2h, kNoon + 1h, 1);
   CO_ASSERT_OK(recent);
   CO_ASSERT_EQ(recent->size(), 1U);

@@ -273,7 +273,7 @@ struct FakeSamples final : storage::SampleStore {
   }
   runtime::Async<std::vector<SeriesId>> ended(Deadline, TenantId, std::vector<SeriesId>) override { co_return std::vector<SeriesId>{}; }
   runtime::Async<std::size_t> count_active_series(Deadline, TenantId, std::chrono::seconds) override { co_return std::size_t{0}; }
-  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId, Timestamp) override {
     co_return std::optional<Timestamp>{};
   }
 };

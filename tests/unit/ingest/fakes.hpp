@@ -220,13 +220,15 @@ class FakeSampleStore final : public storage::SampleStore {
     read_to_end = out.size() < limit && (stored.empty() || to > stored.back().sample.time);
     co_return out;
   }
-  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId) override {
+  runtime::Async<std::optional<Timestamp>> newest_sample(Deadline, TenantId, Timestamp last) override {
     if (read_fails()) {
       co_return away();
     }
     std::optional<Timestamp> out;
-    if (!stored.empty()) {
-      out = stored.back().sample.time;
+    for (const RawSample& raw : stored) {
+      if (raw.sample.time <= last) {
+        out = std::max(out.value_or(raw.sample.time), raw.sample.time);
+      }
     }
     co_return out;
   }
