@@ -30,6 +30,7 @@ void EmbeddedServices::apply(pg::Options& options) const {
   options.url = base + "sensus_app";
   options.migration_url = base + "sensus_owner";
   options.password = Secret();
+  options.password_file.clear();
 }
 
 void EmbeddedServices::apply(redis::Options& options) const {

@@ -26,27 +26,6 @@ std::string unknown(std::string_view what, std::string_view name, const std::vec
   return nearest.empty() ? message + ": allowed is " + list_names(allowed) : message + ": did you mean '" + nearest + "'?";
 }
 
-/// The content without its last newline. The message never holds the content.
-Result<std::string> read_secret_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return make_error(Errc::invalid_input, "cannot read '" + path + "': check that it exists and may be read by this user");
-  }
-  std::string content(kSecretBytesMax + 1, '\0');
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  if (content.size() > kSecretBytesMax) {
-    return make_error(Errc::invalid_input, "'" + path + "' is larger than 64KiB");
-  }
-  if (content.ends_with('\n')) {
-    content.pop_back();
-    if (content.ends_with('\r')) {
-      content.pop_back();
-    }
-  }
-  return content;
-}
-
 class Reader {
  public:
   Reader(std::vector<Section>& sections, const Environment& env) : sections_(sections), env_(env) {}
@@ -189,6 +168,8 @@ class Reader {
     }
     if (const auto set = field.set(*content); !set) {
       add(value, path, set.error().message);
+    } else if (field.note_file) {
+      field.note_file(*file);
     }
   }
 
@@ -248,6 +229,26 @@ class Reader {
 };
 
 }  // namespace
+
+Result<std::string> read_secret_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return make_error(Errc::invalid_input, "cannot read '" + path + "': check that it exists and may be read by this user");
+  }
+  std::string content(kSecretBytesMax + 1, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(file.gcount()));
+  if (content.size() > kSecretBytesMax) {
+    return make_error(Errc::invalid_input, "'" + path + "' is larger than 64KiB");
+  }
+  if (content.ends_with('\n')) {
+    content.pop_back();
+    if (content.ends_with('\r')) {
+      content.pop_back();
+    }
+  }
+  return content;
+}
 
 std::string render(const Problem& problem, std::string_view file) {
   std::string out(file);

@@ -172,13 +172,16 @@ Section& Section::string(std::string key, std::string& value, std::string help) 
   return *this;
 }
 
-Section& Section::secret(std::string key, Secret& value, std::string help) {
+Section& Section::secret(std::string key, Secret& value, std::string help, std::string* file) {
   Field field = make_field(std::move(key), std::move(help), "secret", "");
   field.secret = true;
   field.set = [&value](std::string_view text) -> Result<> {
     value = Secret(std::string(text));
     return {};
   };
+  if (file != nullptr) {
+    field.note_file = [file](const std::string& path) { *file = path; };
+  }
   field.get = [&value] { return masked(value); };
   field.raw = [&value] { return std::string(value.reveal()); };
   declare(fields_, std::move(field));

@@ -11,7 +11,7 @@ Error away() { return make_error(Errc::unavailable, "the database is not availab
 
 }  // namespace
 
-Connector::Connector(std::string conninfo, telemetry::Log log)
+Connector::Connector(std::function<std::string()> conninfo, telemetry::Log log)
     : conninfo_(std::move(conninfo)), log_(std::move(log)), backoff_(kBackoff) {}
 
 Result<std::unique_ptr<Session>> Connector::open_blocking() {
@@ -19,7 +19,7 @@ Result<std::unique_ptr<Session>> Connector::open_blocking() {
     return allowed.error();
   }
   try {
-    auto session = std::make_unique<Session>(conninfo_);
+    auto session = std::make_unique<Session>(conninfo_());
     note_success();
     return session;
   } catch (const SqlFailure& e) {

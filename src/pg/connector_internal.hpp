@@ -4,7 +4,9 @@
 #include "pg/sqlstate_internal.hpp"
 #include "sensus/runtime/backoff.hpp"
 
+#include <functional>
 #include <mutex>
+#include <string>
 
 namespace sensus::pg {
 
@@ -13,7 +15,8 @@ namespace sensus::pg {
 /// **Threading**: any thread.
 class Connector {
  public:
-  Connector(std::string conninfo, telemetry::Log log);
+  /// `conninfo` is asked for each session: a password may have changed.
+  Connector(std::function<std::string()> conninfo, telemetry::Log log);
 
   /// **Errors**: unavailable, at once while backing off.
   [[nodiscard]] Result<std::unique_ptr<Session>> open_blocking();
@@ -26,7 +29,7 @@ class Connector {
   void note_success();
   [[nodiscard]] Error note_failure(const SqlFailure& failure);
 
-  const std::string conninfo_;
+  const std::function<std::string()> conninfo_;
   telemetry::Log log_;
   mutable std::mutex mutex_;
   runtime::Backoff backoff_;

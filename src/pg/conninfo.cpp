@@ -1,6 +1,7 @@
 #include "pg/conninfo_internal.hpp"
 
 #include "pg/sqlstate_internal.hpp"
+#include "sensus/config/reader.hpp"
 
 #include <libpq-fe.h>
 
@@ -70,6 +71,20 @@ std::string server_settings(const Options& options) {
 
 }  // namespace
 
+namespace {
+
+/// The file may hold another one by now; where it cannot be read the password of the start is tried.
+std::string current_password(const Options& options) {
+  if (!options.password_file.empty()) {
+    if (Result<std::string> content = config::read_secret_file(options.password_file)) {
+      return std::move(*content);
+    }
+  }
+  return std::string(options.password.reveal());
+}
+
+}  // namespace
+
 Result<> check_conninfo(const std::string& url) {
   SENSUS_TRY_VOID(parse_keys(url));
   return {};
@@ -78,8 +93,8 @@ Result<> check_conninfo(const std::string& url) {
 Result<std::string> make_conninfo(const std::string& url, const Options& options,
                                   const std::string& application) {
   SENSUS_TRY(Keys keys, parse_keys(url));
-  if (!options.password.empty()) {
-    keys["password"] = options.password.reveal();
+  if (std::string password = current_password(options); !password.empty()) {
+    keys["password"] = std::move(password);
   }
   const auto seconds = std::max<std::int64_t>(2, (options.connect_timeout.count() + 999) / 1000);
   keys.try_emplace("connect_timeout", std::to_string(seconds));

@@ -22,7 +22,7 @@ std::string conninfo_or_url(const Options& options, const telemetry::Log& log) {
 struct Database::Impl {
   Impl(runtime::Executor reactor, const Options& options, const telemetry::Log& log,
        telemetry::Metrics& metrics)
-      : runner(options, conninfo_or_url(options, log), log, metrics),
+      : runner(options, [options, log] { return conninfo_or_url(options, log); }, log, metrics),
         pool(std::move(reactor),
              {"pg", static_cast<std::size_t>(options.sessions),
               static_cast<std::size_t>(options.queue_limit)},

@@ -31,7 +31,8 @@ void describe(config::Section& section, Options& options) {
               "the daemon only checks the version.")
       .checked(check_url)
       .secret("password", options.password,
-              "Password for both connections; wins over one in the URL.")
+              "Password for both connections; wins over one in the URL. The file is read again for every new session.",
+              &options.password_file)
       .integer(
           "sessions", options.sessions, 1, 64,
           "PostgreSQL sessions, each on a thread of its own. The writer of samples has one more.")

@@ -73,7 +73,7 @@ telemetry::HealthReport Reachability::report() const {
   return {telemetry::HealthState::failed, known_ ? reason_ : "no session has been opened yet"};
 }
 
-Runner::Runner(const Options& options, std::string conninfo, telemetry::Log log,
+Runner::Runner(const Options& options, std::function<std::string()> conninfo, telemetry::Log log,
                telemetry::Metrics& metrics)
     : options_(options),
       log_(log),

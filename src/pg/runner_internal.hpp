@@ -50,7 +50,7 @@ class Reachability {
 class Runner {
  public:
   using Job = std::function<Result<>(Tx&)>;
-  Runner(const Options& options, std::string conninfo, telemetry::Log log,
+  Runner(const Options& options, std::function<std::string()> conninfo, telemetry::Log log,
          telemetry::Metrics& metrics);
 
   [[nodiscard]] Result<> run_blocking(runtime::JobContext& context, Access access, const Job& job);

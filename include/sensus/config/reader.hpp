@@ -18,6 +18,9 @@ struct Problem {
 };
 [[nodiscard]] std::string render(const Problem& problem, std::string_view file);
 
+/// The content of a secret's file without its last newline, at most 64 KiB. The message never holds the content.
+[[nodiscard]] Result<std::string> read_secret_file(const std::string& path);
+
 /// Looks up `${NAME}` and `${NAME:-default}`; nullopt = not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 [[nodiscard]] Environment process_environment();

@@ -29,6 +29,7 @@ struct Field {
   bool reloadable = false;
   bool required = false;  ///< Of a row's key: a row without it is a mistake.
   std::function<Result<>(std::string_view scalar)> set;             ///< For scalars.
+  std::function<void(const std::string& path)> note_file;           ///< Of a secret: which file its value came from.
   std::function<Result<>(const std::vector<std::string>&)> set_list;  ///< For lists.
   std::function<void()> clear_rows;                      ///< For lists of maps, as the next two.
   std::function<Section(std::string name)> add_row;      ///< Appends a row of defaults: its keys, bound to it.
@@ -50,8 +51,8 @@ class Section {
   Section& number(std::string key, double& value, double min, double max, std::string help);
   Section& boolean(std::string key, bool& value, std::string help);
   Section& string(std::string key, std::string& value, std::string help);
-  /// Also accepts `<key>_file`: the value is the file's content without its last newline.
-  Section& secret(std::string key, Secret& value, std::string help);
+  /// Also accepts `<key>_file`: the value is the file's content without its last newline; its path goes to `file`.
+  Section& secret(std::string key, Secret& value, std::string help, std::string* file = nullptr);
   Section& choice(std::string key, std::string& value, std::vector<std::string> allowed, std::string help);
   Section& strings(std::string key, std::vector<std::string>& value, std::string help);
   /// A list of maps, each read into a `Row` by the keys that `describe(Section&, Row&)` declares. A deque, because its rows stay in place.

@@ -3,6 +3,11 @@
 #include "sensus/config/section.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include <algorithm>
 
@@ -43,6 +48,19 @@ TEST(Conninfo, QuotesThePassword) {
   const auto made = make_conninfo("host=h password=old", options, "sensus");
   ASSERT_TRUE(made.has_value());
   EXPECT_TRUE(has(*made, "password='it\\'s \\\\ here'"));
+}
+
+TEST(Conninfo, ThePasswordOfTheFileAsItIsNow) {
+  const std::string path = ::testing::TempDir() + "conninfo_password_" + std::to_string(::getpid());
+  Options options;
+  options.password = Secret("of the start");
+  options.password_file = path;
+  std::ofstream(path) << "first\n";
+  EXPECT_TRUE(has(*make_conninfo("host=h", options, "sensus"), "password='first'"));
+  std::ofstream(path) << "second\n";
+  EXPECT_TRUE(has(*make_conninfo("host=h", options, "sensus"), "password='second'"));
+  std::filesystem::remove(path);
+  EXPECT_TRUE(has(*make_conninfo("host=h", options, "sensus"), "password='of the start'")) << "no file, as while it is replaced";
 }
 
 TEST(Conninfo, AnUnreadableStringIsInvalidInput) {
