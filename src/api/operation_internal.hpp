@@ -2,6 +2,7 @@
 
 #include "otlp_state_internal.hpp"
 #include "query_params_internal.hpp"
+#include "read_seats_internal.hpp"
 
 #include "sensus/api/router.hpp"
 
@@ -34,6 +35,7 @@ struct State {
   telemetry::Counter import_exemplars;
   OtlpState otlp;
   RemoteWriteCounters remote_write;
+  std::unique_ptr<ReadSeats> read_seats;
 };
 
 using Reply = boost::asio::awaitable<http::Response>;
@@ -59,6 +61,7 @@ struct Operation {
   std::string_view summary;
   std::string_view description = {};
   const ParamSpecs* params = nullptr;  ///< Null: the query is ignored. Empty: any parameter is refused.
+  bool reads_samples = false;          ///< Takes one of State::read_seats for as long as it runs.
   std::string_view body_schema = {};
   std::vector<std::string_view> body_examples = {};  ///< Keys into `examples` of components.json.
   BodyLimit body_limit = BodyLimit::none;

@@ -106,6 +106,7 @@ Operations remote_read_operations() {
                       "prometheus.ReadResponse of samples (SAMPLES), labels sorted, samples "
                       "ascending; a stale marker where a series ended. At most 20000 series a query and "
                       "4 million samples a request. Query parameters are ignored.",
+       .reads_samples = true,
        .body_schema = "RemoteReadBody",
        .body_limit = BodyLimit::ingest,
        .body_type = "application/x-protobuf",

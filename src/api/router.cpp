@@ -28,6 +28,8 @@ std::shared_ptr<State> make_state(const Deps& deps, const Options& options) {
                                           "Exemplars of imported pages, which are not kept"),
       .otlp = make_otlp_state(metrics),
       .remote_write = make_remote_write_counters(metrics),
+      .read_seats = std::make_unique<ReadSeats>(static_cast<std::size_t>(options.reads_at_once), static_cast<std::size_t>(options.reads_waiting),
+                              deps.log, metrics),
   });
 }
 
@@ -42,12 +44,27 @@ std::vector<std::string> produces_of(const Operation& operation) {
   return out;
 }
 
+Reply run_seated(std::shared_ptr<State> state, OperationHandler handler, http::Request& request) {
+  ReadSeats::Seat seat(*state->read_seats);
+  Result<> taken = co_await seat.take(request.deadline);
+  if (!taken) {
+    co_return http::to_response(taken.error());
+  }
+  auto handling = handler(*state, request);
+  auto response = co_await std::move(handling);
+  co_return response;
+}
+
 http::Route make_route(const Operation& operation, const std::shared_ptr<State>& state) {
   http::Route route;
   route.method = operation.method;
   route.pattern = std::string(operation.pattern);
   const OperationHandler handler = operation.handler;
-  route.handler = [state, handler](http::Request& request) { return handler(*state, request); };
+  if (operation.reads_samples) {
+    route.handler = [state, handler](http::Request& request) { return run_seated(state, handler, request); };
+  } else {
+    route.handler = [state, handler](http::Request& request) { return handler(*state, request); };
+  }
   route.produces = produces_of(operation);
   route.deadline = operation.tag == "series" ? state->options.query_timeout : state->options.request_timeout;
   route.probe = operation.probe;
@@ -118,7 +135,11 @@ void describe(config::Section& section, Options& options) {
       .duration("request_timeout", options.request_timeout, milliseconds{100}, milliseconds{60'000},
                 "Time a request may take before it is answered with 503. Alertmanager waits about 10s.")
       .duration("query_timeout", options.query_timeout, milliseconds{100}, milliseconds{300'000},
-                "The same for /api/v1/series and /api/v1/query_range.")
+                "The same for /api/v1/series, /api/v1/query_range and /api/v1/read, waiting for their turn included.")
+      .integer("reads_at_once", options.reads_at_once, 1, 63,
+               "Such reads that run at once, at most. One session of PostgreSQL (database.sessions) is always left to alerts, the relay "
+               "and analysis.")
+      .integer("reads_waiting", options.reads_waiting, 0, 10'000, "Such reads that may wait for their turn. Beyond it they are answered 503 at once.")
       .boolean("lifecycle", options.lifecycle,
                "Allows POST /-/reload. Whoever reaches the port can then make the daemon read its configuration again.");
 }

@@ -297,6 +297,7 @@ Operations series_operations() {
        .tag = "series",
        .summary = "List series",
        .params = &series_params(),
+       .reads_samples = true,
        .problems = {400, 406, 503},
        .responses = {{200, "A page of series, oldest first.", kJson, "SeriesPage"}}},
       {.pattern = "/api/v1/query_range",
@@ -308,6 +309,7 @@ Operations series_operations() {
                       "null. Steps that are made of whole hours or five minutes, from a time at such a slot on, are read from rollups "
                       "where there are some (not for rate and quantiles). See docs/queries.md.",
        .params = &range_params(),
+       .reads_samples = true,
        .problems = {400, 406, 503},
        .responses = {{200, "One entry a series.", kJson, "RangeResult"}}},
   };

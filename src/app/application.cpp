@@ -229,6 +229,8 @@ stream::Consumer& Application::create_consumer(model::Topic topic, stream::Optio
 }
 
 void Application::create_router() {
+  api::Options options = config_.api;
+  options.reads_at_once = std::clamp<std::int64_t>(config_.database.sessions - 1, 1, options.reads_at_once);
   router_.emplace(api::make_router(
       api::Deps{
           .accept_samples = [this](Deadline deadline, TenantId tenant,
@@ -262,7 +264,7 @@ void Application::create_router() {
           .wake_jobs = [this] { model_jobs_->wake(); },
           .reload = [this] { return reload(); },
       },
-      config_.api));
+      options));
 }
 
 void Application::register_health() {

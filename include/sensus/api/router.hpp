@@ -24,6 +24,7 @@
 #include "sensus/telemetry/metrics.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,6 +41,8 @@ struct Options {
   ByteSize body_limit = 32_MiB;  ///< Of ingest bodies; 413 is final for Alertmanager, so it is generous.
   std::chrono::milliseconds request_timeout{5000};
   std::chrono::milliseconds query_timeout{10'000};
+  std::int64_t reads_at_once = 2;   ///< Reads of samples; fewer than the sessions of the database.
+  std::int64_t reads_waiting = 100;
   bool lifecycle = false;        ///< Allows POST /-/reload.
 };
 void describe(config::Section& section, Options& options);
