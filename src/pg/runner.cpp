@@ -29,6 +29,11 @@ void SessionSlot::cut() {
   }
 }
 
+bool SessionSlot::was_cut() {
+  const std::lock_guard lock(mutex_);
+  return cut_;
+}
+
 void SessionSlot::begin_job() {
   const std::lock_guard lock(mutex_);
   cut_ = false;
@@ -98,7 +103,7 @@ Result<> Runner::run_blocking(runtime::JobContext& context, Access access, const
     if (Result<> opened = ensure_session(slot); !opened) {
       return opened;
     }
-    Attempt done = attempt(*slot.session(), access, context.deadline(), job);
+    Attempt done = attempt(slot, access, context.deadline(), job);
     count(done);
     if (may_run_again(done, slot, budget) && !context.deadline().expired()) {
       continue;
@@ -132,8 +137,9 @@ Result<> Runner::ensure_session(SessionSlot& slot) {
   return {};
 }
 
-Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadline,
+Runner::Attempt Runner::attempt(SessionSlot& slot, Access access, Deadline deadline,
                                 const Job& job) {
+  Session& session = *slot.session();
   bool committing = false;
   try {
     session.begin(access, statement_limit(deadline), deadline);
@@ -148,7 +154,8 @@ Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadli
     session.commit();
     return {std::move(result), {}, false};
   } catch (const SqlFailure& e) {
-    return fail(e, committing);
+    // A read that was not committed was read all the same.
+    return fail(e, committing && access == Access::read_write, slot.was_cut());
   } catch (const std::invalid_argument& e) {
     return {make_error(Errc::invalid_input, e.what()),
             {Errc::invalid_input, Reaction::give_up, "invalid_input", ""},
@@ -161,13 +168,17 @@ Runner::Attempt Runner::attempt(Session& session, Access access, Deadline deadli
   }
 }
 
-Runner::Attempt Runner::fail(const SqlFailure& failure, bool committing) {
+Runner::Attempt Runner::fail(const SqlFailure& failure, bool committing, bool cut) {
   Verdict verdict = classify(failure.sqlstate());
   if (failure.lost()) {
     const std::string_view error_class =
         failure.sqlstate().empty() ? std::string_view("connection") : verdict.error_class;
     verdict = {Errc::unavailable, Reaction::replace, error_class,
                "the connection to the database was lost"};
+    if (cut && !committing) {
+      // Cut by us at its deadline: that says nothing about the server, which the next session will show.
+      verdict = {Errc::timeout, Reaction::replace, "timeout", "the database did not answer in time"};
+    }
     if (committing) {
       verdict.code = Errc::in_doubt;
       verdict.advice = "the connection was lost during COMMIT; repeating the request is safe";
@@ -227,7 +238,7 @@ void Runner::count(const Attempt& attempt) {
   if (attempt.verdict.code == Errc::in_doubt) {
     metrics_.in_doubt.inc();
   }
-  if (attempt.verdict.reaction == Reaction::replace) {
+  if (attempt.verdict.reaction == Reaction::replace && attempt.verdict.code != Errc::timeout) {
     metrics_.up.set(0);
     reachability_.note_down(std::string(attempt.verdict.advice));
   }

@@ -18,6 +18,7 @@ class SessionSlot {
   /// Any thread, never waits: the running statement fails as if the network had. A job that is over
   /// must not be cut.
   void cut();
+  [[nodiscard]] bool was_cut();  ///< Since the job began.
   void begin_job();
   void install(std::unique_ptr<Session> session);
   void drop();
@@ -72,8 +73,8 @@ class Runner {
   };
 
   [[nodiscard]] Result<> ensure_session(SessionSlot& slot);
-  [[nodiscard]] Attempt attempt(Session& session, Access access, Deadline deadline, const Job& job);
-  [[nodiscard]] Attempt fail(const SqlFailure& failure, bool committing);
+  [[nodiscard]] Attempt attempt(SessionSlot& slot, Access access, Deadline deadline, const Job& job);
+  [[nodiscard]] Attempt fail(const SqlFailure& failure, bool committing, bool cut);
   /// True when the transaction is worth another attempt, which then has been prepared.
   [[nodiscard]] bool may_run_again(const Attempt& attempt, SessionSlot& slot, Budget& budget);
   void count(const Attempt& attempt);

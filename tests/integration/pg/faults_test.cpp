@@ -1,5 +1,8 @@
 #include "integration/pg/database_fixture.hpp"
 
+#include <atomic>
+#include <thread>
+
 namespace sensus::test {
 namespace {
 
@@ -112,6 +115,30 @@ CORO_TEST(DatabaseFaults, SeveralStatementsTogetherDoNotOutliveTheDeadline) {
   // The only session must be usable (or replaced) at once: nothing sleeps on.
   auto after = co_await run_sql(open.database, soon(250ms), "select 'free'");
   CO_ASSERT_OK(after);
+}
+
+CORO_TEST(DatabaseFaults, AReadThatIsCutAtItsDeadlineSaysNothingAboutTheServer) {
+  TestDatabase db(false);
+  auto executor = co_await this_executor();
+  pg::Options options = db.owner_options();
+  options.sessions = 1;
+  OpenDatabase open(executor, options);
+  std::atomic<bool> ended = false;
+  std::function<Result<int>(pg::Tx&)> job = [&ended](pg::Tx& tx) -> Result<int> {
+    (void)tx.exec("select 1");
+    std::this_thread::sleep_for(400ms);  // As folding millions of samples would take.
+    ended = true;
+    return 1;
+  };
+  auto late = co_await open.database.transact<int>(soon(100ms), pg::Access::read_only, std::move(job));
+  CO_ASSERT_TRUE(!late);
+  EXPECT_EQ(late.error().code, Errc::timeout);
+  auto after = co_await run_sql(open.database, soon(), "select 'free'");
+  CO_ASSERT_OK(after);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(open.metric("sensus_pg_errors_total{class=\"timeout\"}"), 1);
+  EXPECT_LE(open.metric("sensus_pg_errors_total{class=\"connection\"}"), 0) << "no outage is counted";
+  EXPECT_LE(open.metric("sensus_pg_in_doubt_total"), 0) << "nor a commit in doubt";
 }
 
 CORO_TEST(DatabaseFaults, AStoppedServerIsUnavailableAndComesBackByItself) {
