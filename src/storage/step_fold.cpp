@@ -71,8 +71,7 @@ void StepFold::add(std::size_t group, std::size_t series, std::int64_t time_us, 
 void StepFold::add_slot(std::size_t group, const RolledSlot& slot) {
   SENSUS_ASSERT(takes_slots(aggregation_));
   const auto step = static_cast<std::size_t>((slot.time_us - grid_.from_us) / grid_.step_us);
-  if (std::isnan(slot.value) || slot.samples == 0 || slot.time_us < grid_.from_us ||
-      step >= grid_.count) {
+  if (slot.samples == 0 || slot.time_us < grid_.from_us || step >= grid_.count) {
     return;
   }
   put(cells_[group * grid_.count + step], slot.time_us, slot.value, slot.samples);

@@ -36,7 +36,7 @@ class StepFold {
   /// `series` tells samples of a group apart (0 .. series - 1); times outside the grid are left
   /// out.
   void add(std::size_t group, std::size_t series, std::int64_t time_us, double value);
-  /// Not for rate and quantiles, which need every sample.
+  /// Not for rate and quantiles, which need every sample. A total that is NaN (infinities of both signs) makes that of its step NaN.
   void add_slot(std::size_t group, const RolledSlot& slot);
   /// Of one group, ascending; after the last sample.
   [[nodiscard]] std::vector<model::Sample> points(std::size_t group);

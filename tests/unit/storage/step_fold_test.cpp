@@ -87,10 +87,13 @@ TEST(StepFold, StepsAndSeriesStandApart) {
 TEST(StepFold, SlotsCountAsTheirSamples) {
   StepFold means(Aggregation::avg, {0, 600 * kSecond, 1}, 1, 1);
   means.add_slot(0, {0, 30, 3});
-  means.add_slot(0, {300 * kSecond, std::nan(""), 3});
   means.add_slot(0, {600 * kSecond, 1, 1});
   means.add(0, 0, 599 * kSecond, 2);
   EXPECT_EQ(means.points(0).at(0).value, 8);
+  StepFold totals(Aggregation::sum, {0, 600 * kSecond, 1}, 1, 1);
+  totals.add_slot(0, {0, 30, 3});
+  totals.add_slot(0, {300 * kSecond, std::nan(""), 2});
+  EXPECT_TRUE(std::isnan(totals.points(0).at(0).value)) << "as of the samples themselves";
   StepFold newest(Aggregation::last, {0, 600 * kSecond, 1}, 1, 1);
   newest.add(0, 0, 599 * kSecond, 2);
   newest.add_slot(0, {0, 30, 3});
