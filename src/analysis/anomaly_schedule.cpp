@@ -167,7 +167,11 @@ runtime::Async<> AnomalyWorker::Impl::refresh_version() {
     co_return std::move(looked).error();
   }
   Result<> applied = co_await apply_feedback(deadline);
-  co_return applied;
+  if (!applied || deps.alerts == nullptr) {
+    co_return applied;
+  }
+  Result<> swept = co_await deps.alerts->sweep(deadline);
+  co_return swept;
 }
 
 runtime::Async<std::size_t> AnomalyWorker::Impl::retrain_chunk(std::vector<SeriesKey> keys) {

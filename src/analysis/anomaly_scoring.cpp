@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace sensus::analysis {
 namespace {
@@ -56,13 +57,15 @@ void feed_history(SeriesTask& task, bool restored, ScoreJob& job) {
 }
 
 void score(SeriesTask& task, ScoreJob& job) {
-  for (const PendingStep& step : task.steps) {
+  for (PendingStep& step : task.steps) {
     if (step.sample.time <= task.scorer->last_time()) {
+      step.sample.value = std::numeric_limits<double>::quiet_NaN();
       ++job.late;
       continue;
     }
     const auto scored = task.scorer->update(step.sample.time, step.sample.value);
     ++job.scored;
+    step.sample.value = scored ? scored->value : std::numeric_limits<double>::quiet_NaN();
     if (!scored || !scored->verdict.is_anomaly) {
       continue;
     }

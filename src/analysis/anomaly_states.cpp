@@ -188,6 +188,9 @@ runtime::Async<> AnomalyWorker::Impl::forget_all(std::shared_ptr<Impl> self, Dea
   self->pending.clear();
   self->learned_anew.clear();
   self->learned_feedback.clear();
+  if (self->deps.alerts != nullptr) {
+    self->deps.alerts->forget();
+  }
   self->metrics.detectors.set(0);
   self->metrics.pending_steps.set(0);
   co_return Result<>{};

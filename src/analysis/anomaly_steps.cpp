@@ -250,6 +250,9 @@ runtime::Async<> AnomalyWorker::Impl::score_chunk(Deadline deadline, std::vector
   }
   for (SeriesTask& task : job->tasks) {
     cache.give_back(task.key, task.profile, std::move(task.scorer));
+    for (const PendingStep& step : task.steps) {
+      pending[step.event].steps[step.point].sample.value = step.sample.value;
+    }
   }
   for (FoundAnomaly& found : job->found) {
     pending[found.event].found.push_back(std::move(found.anomaly));

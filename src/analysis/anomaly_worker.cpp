@@ -211,6 +211,40 @@ runtime::Async<> AnomalyWorker::Impl::store(Deadline deadline, TenantId tenant, 
       anomalies.insert(anomalies.end(), event.found.begin(), event.found.end());
     }
   }
+  if (deps.alerts != nullptr && deps.alerts->enabled()) {
+    std::vector<JudgedStep> steps = judged_steps(tenant, ids);
+    Result<> told = co_await tell_alerts(deadline, tenant, anomalies, std::move(steps));
+    if (!told) {
+      co_return told;
+    }
+  }
+  Result<> committed = co_await commit(deadline, tenant, std::move(anomalies), ids);
+  if (committed) {
+    forget(ids);
+  }
+  co_return committed;
+}
+
+/// The events are finished only after the alerts are stored, and the anomalies are stored before: a report looks for them.
+runtime::Async<> AnomalyWorker::Impl::tell_alerts(Deadline deadline, TenantId tenant, std::vector<model::Anomaly> anomalies,
+                                                  std::vector<JudgedStep> steps) {
+  if (std::ranges::any_of(steps, [](const JudgedStep& step) { return step.anomaly.has_value(); })) {
+    std::vector<EventId> none;
+    Result<> committed = co_await commit(deadline, tenant, std::move(anomalies), std::move(none));
+    if (!committed) {
+      co_return committed;
+    }
+  }
+  Result<> told = co_await deps.alerts->tell(deadline, tenant, std::move(steps));
+  if (!told) {
+    metrics.failures_store.inc();
+  }
+  co_return told;
+}
+
+/// What was committed before has no second effect.
+runtime::Async<> AnomalyWorker::Impl::commit(Deadline deadline, TenantId tenant, std::vector<model::Anomaly> anomalies,
+                                             std::vector<EventId> ids) {
   const Deadline limit = min(deadline, Deadline::after(kStoreLimit));
   const Result<std::size_t> stored = co_await deps.analyses.store_anomalies(limit, tenant, std::move(anomalies), ids);
   if (!stored) {
@@ -222,12 +256,43 @@ runtime::Async<> AnomalyWorker::Impl::store(Deadline deadline, TenantId tenant, 
                        {{"error", to_string(stored.error().code)}, {"detail", stored.error().message}, {"events", ids.size()}});
     co_return stored.error();
   }
-  forget(ids);
   metrics.anomalies.inc(static_cast<double>(*stored));
   if (*stored > 0 && deps.on_outbox) {
     deps.on_outbox();
   }
   co_return Result<>{};
+}
+
+/// All that concerns alerts: steps of series whose alert fires or may be raised.
+std::vector<JudgedStep> AnomalyWorker::Impl::judged_steps(TenantId tenant, const std::vector<EventId>& ids) const {
+  std::set<SeriesId> alerting;
+  std::vector<const PendingEvent*> events;
+  for (const PendingEvent& event : pending) {
+    if (std::ranges::find(ids, event.id) == ids.end()) {
+      continue;
+    }
+    events.push_back(&event);
+    for (const model::Anomaly& anomaly : event.found) {
+      if (anomaly.tier == "alerting") {
+        alerting.insert(anomaly.series_id);
+      }
+    }
+  }
+  const auto concerned = [&](SeriesId series) { return alerting.contains(series) || deps.alerts->is_firing(tenant, series); };
+  std::vector<JudgedStep> steps;
+  for (const PendingEvent* event : events) {
+    for (const model::Anomaly& anomaly : event->found) {
+      if (concerned(anomaly.series_id)) {
+        steps.push_back({anomaly.series_id, anomaly.time, anomaly.value, anomaly});
+      }
+    }
+    for (const PendingEvent::Step& step : event->steps) {
+      if (concerned(step.series)) {
+        steps.push_back({step.series, step.sample.time, step.sample.value, std::nullopt});
+      }
+    }
+  }
+  return steps;
 }
 
 void AnomalyWorker::Impl::forget(const std::vector<EventId>& ids) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensus/analysis/anomaly_alerts.hpp"
 #include "sensus/analysis/anomaly_worker.hpp"
 #include "sensus/runtime/signal.hpp"
 
@@ -30,7 +31,7 @@ inline constexpr std::string_view kAlgorithm = "isolation_forest";
 struct PendingEvent {
   struct Step {
     SeriesId series = 0;
-    model::Sample sample;
+    model::Sample sample;  ///< Once it is done, what the detector judged: of a counter the rate, NaN where nothing was.
     bool done = false;
   };
   EventId id = 0;
@@ -78,7 +79,10 @@ struct AnomalyWorker::Impl : std::enable_shared_from_this<AnomalyWorker::Impl> {
   runtime::Async<> store_all(Deadline deadline, Verdicts& verdicts);
   runtime::Task store_singly(Deadline deadline, TenantId tenant, std::vector<EventId> ids, Verdicts& verdicts);
   runtime::Async<> store(Deadline deadline, TenantId tenant, std::vector<EventId> ids);
+  runtime::Async<> tell_alerts(Deadline deadline, TenantId tenant, std::vector<model::Anomaly> anomalies, std::vector<JudgedStep> steps);
+  runtime::Async<> commit(Deadline deadline, TenantId tenant, std::vector<model::Anomaly> anomalies, std::vector<EventId> ids);
   void forget(const std::vector<EventId>& ids);
+  [[nodiscard]] std::vector<JudgedStep> judged_steps(TenantId tenant, const std::vector<EventId>& ids) const;
   [[nodiscard]] bool is_pending(EventId id) const;
   [[nodiscard]] std::size_t pending_steps() const;
 

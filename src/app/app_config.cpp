@@ -128,6 +128,7 @@ std::vector<Section> AppConfig::sections() {
   add(out, "retention", "How long what is measured, and what went wrong, is kept. Alerts and analyses are kept for ever.", retention);
   add(out, "relay", "From the outbox table to Redis Streams.", relay);
   add(out, "analysis", "What is known of series that are analysed.", analysis);
+  analysis::describe(out.back(), anomaly_alerts);
   add(out, "anomaly", "The Isolation Forest detectors.", anomaly);
   add(out, "models", "When models are retrained and measured, and how many versions are kept.", models);
   add(out, "evidence", "What is looked at around an alert.", evidence);

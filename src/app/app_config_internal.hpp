@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sensus/analysis/anomaly_alerts.hpp"
 #include "sensus/analysis/anomaly_worker.hpp"
 #include "sensus/analysis/explain_worker.hpp"
 #include "sensus/analysis/forecaster.hpp"
@@ -69,6 +70,7 @@ struct AppConfig {
   storage::RetentionOptions retention;
   relay::Options relay;
   analysis::Options analysis;
+  analysis::AnomalyAlertOptions anomaly_alerts;  ///< In the section `analysis`, too.
   analysis::AnomalyOptions anomaly;
   analysis::ModelOptions models;
   analysis::EvidenceOptions evidence;

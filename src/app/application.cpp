@@ -168,9 +168,16 @@ void Application::create_workers() {
   const auto wake_relay = [this] { relay_->wake(); };
   web_ = webclient::make_curl_client(*llm_pool_);
   ollama_ = std::make_unique<llm::Ollama>(config_.llm, *web_, clock_, logs_.log("llm"), metrics_);
+  anomaly_alerts_ = std::make_unique<analysis::AnomalyAlerts>(
+      analysis::AnomalyAlerts::Deps{*alerts_, *samples_,
+                                    [this](Deadline deadline, TenantId tenant, model::AlertBatch batch) {
+                                      return accept_alerts(deadline, tenant, std::move(batch));
+                                    },
+                                    clock_, log, metrics_, [this] { return ownership_->holds(); }},
+      config_.anomaly_alerts);
   anomaly_worker_ = std::make_unique<analysis::AnomalyWorker>(
       analysis::AnomalyWorker::Deps{*samples_, *analyses_, *models_, *detector_states_, *feedback_, *metadata_, *cpu_pool_, clock_, log, metrics_, wake_relay, rules_,
-                                    [this] { return ownership_->holds(); }},
+                                    [this] { return ownership_->holds(); }, anomaly_alerts_.get()},
       config_.anomaly);
   explain_worker_ = std::make_unique<analysis::ExplainWorker>(
       analysis::ExplainWorker::Deps{*alerts_, *analyses_, *outbox_, *ollama_, clock_, log, metrics_, wake_relay}, config_.evidence);

@@ -141,6 +141,7 @@ class Application {
   std::unique_ptr<webclient::Client> web_;
   std::unique_ptr<llm::Ollama> ollama_;
   analysis::Rules rules_;
+  std::unique_ptr<analysis::AnomalyAlerts> anomaly_alerts_;
   std::unique_ptr<analysis::AnomalyWorker> anomaly_worker_;
   std::unique_ptr<analysis::ModelJobs> model_jobs_;
   std::unique_ptr<analysis::ExplainWorker> explain_worker_;

@@ -24,6 +24,8 @@ class Section;
 
 namespace sensus::analysis {
 
+class AnomalyAlerts;
+
 struct AnomalyOptions {
   std::string profile = "standard";                            ///< What a series may cost: see ml::Profile.
   std::int64_t warmup = 60;                                    ///< Steps of a series before its first score.
@@ -60,6 +62,7 @@ class AnomalyWorker {
     Rules rules = {};
     /// Whether this replica has the series: only then is their silence one.
     std::function<bool()> owns = {};
+    AnomalyAlerts* alerts = nullptr;  ///< Hears of steps before their effect is committed. May be null.
   };
   AnomalyWorker(Deps deps, AnomalyOptions options);
   ~AnomalyWorker();
