@@ -2,8 +2,9 @@
 
 #include "proto_reader_internal.hpp"
 #include "remote_write_metadata_internal.hpp"
+#include "wire_labels_internal.hpp"
 
-#include "sensus/core/utf8.hpp"
+#include "sensus/model/selector.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -15,17 +16,10 @@
 namespace sensus::codec {
 namespace {
 
-constexpr std::string_view kMetricNameLabel = "__name__";
-constexpr char kSeparator = static_cast<char>(0xFF);
 constexpr std::uint64_t kNoRef = ~std::uint64_t{0};
 constexpr std::size_t kSymbolsMax = 1'000'000;
 // Beyond any window, and far from where a conversion to microseconds would overflow.
 constexpr std::int64_t kUnixMsMax = 1'000'000'000'000'000;
-
-struct LabelView {
-  std::string_view name;
-  std::string_view value;
-};
 
 struct RawSample {
   std::int64_t time_ms = 0;
@@ -34,36 +28,6 @@ struct RawSample {
 
 bool is_bytes(const ProtoField& field, std::uint32_t number) {
   return field.number == number && field.type == WireType::bytes;
-}
-
-/// No NUL and nothing beyond ASCII, as nearly all labels are; eight bytes at a time.
-bool is_plain(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-  constexpr std::uint64_t kHighs = 0x8080808080808080ULL;
-  const auto odd_bytes = [](const char* at) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    return (word | ((word - kOnes) & ~word)) & kHighs;
-  };
-  std::uint64_t odd = 0;
-  if (text.size() < sizeof odd) {
-    for (const char c : text) {
-      odd |= static_cast<unsigned char>(c - 1) >= 0x7F ? 1 : 0;
-    }
-    return odd == 0;
-  }
-  for (std::size_t at = 0; at + sizeof odd < text.size(); at += sizeof odd) {
-    odd |= odd_bytes(text.data() + at);
-  }
-  // The last eight bytes, some of them once more.
-  return (odd | odd_bytes(text.data() + text.size() - sizeof odd)) == 0;
-}
-
-bool is_text(std::string_view text) {
-  if (is_plain(text)) {
-    return true;
-  }
-  return is_utf8(text) && text.find('\0') == std::string_view::npos;
 }
 
 double to_double(std::uint64_t bits) {
@@ -82,7 +46,8 @@ class RemoteWriteReader {
         earliest_(now - limits.past_window),
         latest_(now + limits.future_window),
         limits_(limits),
-        key_bytes_max_(key_bytes_max) {}
+        key_bytes_max_(key_bytes_max),
+        labels_(limits) {}
 
   Result<RemoteWrite> read(std::string_view message) {
     out_.samples.reserve(message.size() / 96 + 1, std::min(message.size(), key_bytes_max_));
@@ -197,7 +162,7 @@ class RemoteWriteReader {
   }
 
   bool read_label(std::string_view bytes) {
-    LabelView label;
+    WireLabels::View label;
     ProtoReader in(bytes);
     ProtoField field;
     while (in.next(field)) {
@@ -207,7 +172,7 @@ class RemoteWriteReader {
         label.value = field.bytes;
       }
     }
-    add_label(label);
+    labels_.add(label);
     return in.ok();
   }
 
@@ -226,8 +191,8 @@ class RemoteWriteReader {
     if (++refs_ % 2 != 0) {
       pending_name_ = text;
     } else {
-      name_ref_ = pending_name_ == kMetricNameLabel ? ref : name_ref_;
-      add_label({pending_name_, text});
+      name_ref_ = pending_name_ == model::kNameLabel ? ref : name_ref_;
+      labels_.add({pending_name_, text});
     }
     return true;
   }
@@ -286,19 +251,12 @@ class RemoteWriteReader {
     return {};
   }
 
-  /// One more than the limit is kept, so that the excess shows.
-  void add_label(LabelView label) {
-    if (labels_.size() <= limits_.label_count_max + 1) {
-      labels_.push_back(label);
-    }
-  }
-
   /// The whole series is known: its samples are appended, or refused with it.
   bool finish_series() {
     if (refs_ % 2 != 0) {
       refuse("labels_refs", "names and values do not pair: an odd number of references");
     }
-    if (!refusal_ && arrange_labels() && encode_key()) {
+    if (!refusal_ && make_key()) {
       keep_series_metadata();
       return append_samples();
     }
@@ -310,76 +268,12 @@ class RemoteWriteReader {
     return true;
   }
 
-  bool arrange_labels() {
-    const auto by_name = [](const LabelView& a, const LabelView& b) { return a.name < b.name; };
-    // Sorted, and each name once: as senders have it, told in one look.
-    const auto disorder = std::adjacent_find(
-        labels_.begin(), labels_.end(),
-        [](const LabelView& a, const LabelView& b) { return !(a.name < b.name); });
-    if (disorder == labels_.end()) {
-      return true;
+  bool make_key() {
+    if (const auto refused = labels_.encode(series_)) {
+      return refuse(*refused);
     }
-    std::sort(labels_.begin(), labels_.end(), by_name);
-    const auto twice =
-        std::adjacent_find(labels_.begin(), labels_.end(),
-                           [](const LabelView& a, const LabelView& b) { return a.name == b.name; });
-    if (twice != labels_.end() && !twice->name.empty()) {
-      return refuse("labels",
-                    (is_text(twice->name) ? "the label " + shown(twice->name) : "a label") +
-                        " is given twice");
-    }
+    key_ = labels_.key();
     return true;
-  }
-
-  /// As model::encode_series_key, from the sorted views.
-  bool encode_key() {
-    if (labels_.size() > limits_.label_count_max + 1) {
-      return refuse("labels", "has more than " + std::to_string(limits_.label_count_max) +
-                                  " entries beside __name__");
-    }
-    const auto name = std::find_if(labels_.begin(), labels_.end(), [](const LabelView& label) {
-      return label.name == kMetricNameLabel;
-    });
-    if (name == labels_.end()) {
-      return refuse("labels", "the label __name__ is missing");
-    }
-    if (name->value.empty() || name->value.size() > limits_.metric_name_bytes_max ||
-        !is_text(name->value)) {
-      return refuse(model::check_metric_name(name->value, limits_, path("labels.__name__")));
-    }
-    start_key(name->value);
-    for (auto label = labels_.begin(); label != labels_.end(); ++label) {
-      if (label->name.empty() || label->name.size() > limits_.label_name_bytes_max ||
-          label->value.size() > limits_.label_value_bytes_max || !is_text(label->name) ||
-          !is_text(label->value)) {
-        return refuse(model::check_label(label->name, label->value, limits_.label_value_bytes_max,
-                                         limits_, path("labels")));
-      }
-      if (label != name && !label->value.empty()) {
-        append_to_key(label->name);
-        append_to_key(label->value);
-      }
-    }
-    return true;
-  }
-
-  /// Room for the whole key at once: the pieces are short, and appending each by itself costs more than copying it.
-  void start_key(std::string_view name) {
-    std::size_t size = name.size() + 1;
-    for (const LabelView& label : labels_) {
-      size += label.name.size() + label.value.size() + 2;
-    }
-    if (key_room_.size() < size) {
-      key_room_.resize(2 * size);
-    }
-    key_ = std::string_view(key_room_.data(), 0);
-    append_to_key(name);
-  }
-  void append_to_key(std::string_view text) {
-    char* at = key_room_.data() + key_.size();
-    std::copy(text.begin(), text.end(), at);
-    at[text.size()] = kSeparator;
-    key_ = std::string_view(key_room_.data(), key_.size() + text.size() + 1);
   }
 
   bool append_samples() {
@@ -427,9 +321,7 @@ class RemoteWriteReader {
     return from_unix_us(std::clamp(ms, -kUnixMsMax, kUnixMsMax) * 1000);
   }
 
-  static std::string shown(std::string_view name) {
-    return std::string(name.substr(0, name.size() <= 64 ? name.size() : 0));
-  }
+
   [[nodiscard]] std::string path(std::string_view member) const {
     return "timeseries[" + std::to_string(series_) + "]." + std::string(member);
   }
@@ -441,10 +333,8 @@ class RemoteWriteReader {
     }
     return false;
   }
-  bool refuse(Result<> check) {
-    if (!refusal_) {
-      refusal_ = std::move(check).error();
-    }
+  bool refuse(const Error& error) {
+    refusal_ = error;
     return false;
   }
   /// Nothing of this request is taken.
@@ -469,15 +359,14 @@ class RemoteWriteReader {
   std::vector<std::string_view> symbols_;
   std::size_t series_ = 0;  ///< Index of the one being read.
   std::size_t key_bytes_ = 0;
-  std::vector<LabelView> labels_;
+  WireLabels labels_;
   std::vector<RawSample> samples_;
   std::size_t refs_ = 0;  ///< Label references of this series.
   std::string_view pending_name_;
 std::uint64_t name_ref_ = kNoRef;  ///< Of the value of __name__.
   std::optional<MetadataRefs> metadata_;
   std::vector<bool> described_;  ///< By symbol: metadata of this metric name is in out_.
-  std::vector<char> key_room_;
-  std::string_view key_;  ///< In key_room_.
+  std::string_view key_;  ///< In labels_.
   std::optional<Error> refusal_;
   std::optional<Error> error_;
 };
