@@ -5,6 +5,7 @@
 #include "support/fake_stores.hpp"
 
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -352,6 +353,7 @@ inline stream::Entry make_entry(std::string id, std::string type, std::string pa
 struct FakeFlow {
   std::optional<Error> error;
   std::string thrown;  ///< Not empty: samples meet a bug.
+  std::size_t room = std::numeric_limits<std::size_t>::max();  ///< So many samples of a body are of series that may be.
   model::SampleBatch samples;
   model::MetadataBatch metadata;  ///< Of the last body.
   model::AlertBatch alerts;
@@ -368,7 +370,7 @@ struct FakeFlow {
       co_return *error;
     }
     samples = std::move(batch);
-    co_return samples.size();
+    co_return std::min(samples.size(), room);
   }
   runtime::Async<std::vector<storage::AlertOutcome>> accept_alerts(Deadline, TenantId, model::AlertBatch batch) {
     ++alert_calls;
