@@ -94,11 +94,11 @@ void exposition_text(benchmark::State& state) {
   }
   const model::InputLimits limits;
   for (auto _ : state) {
-    const auto batch = codec::parse_exposition_text(body, kNow, limits);
-    if (!batch || batch->size() != kSamples) {
+    const auto page = codec::parse_exposition(body, codec::ExpositionFormat::text, kNow, limits);
+    if (!page || page->samples.size() != kSamples) {
       std::abort();
     }
-    benchmark::DoNotOptimize(batch->rows().data());
+    benchmark::DoNotOptimize(page->samples.rows().data());
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kSamples));
 }

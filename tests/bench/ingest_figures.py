@@ -8,7 +8,8 @@ Figures are medians of the runs. In each run everything that is compared takes i
 - remote_write: bodies of 500 samples of 10,000 series to Debian's Prometheus, to Sensus, and by a bare COPY ... BINARY of the very rows
   that Sensus stored, flush by flush, a transaction each.
 - arrays: JSON arrays of 500.
-- singles: one sample a request over 256 connections, beside one INSERT and one XADD a request over 25 sessions and connections.
+- singles: one sample a request over 256 connections, beside one INSERT and one XADD a request over 25 sessions and connections: behind
+  the same HTTP server under the same load (insert_xadd_server), and bare, 25 threads without any HTTP (insert_xadd_load).
 - growth: remote-write of a million series over that of 10,000, and what the process takes in memory for both.
 --step-ms is the time between samples of one series. At 10 they are samples of now, as many as the machine takes; at 15000 a load is
 hours of samples in seconds (a sender that catches up), and so is its analysis, which then competes for the processors.
@@ -125,16 +126,33 @@ def make_bench(harness, options):
                                    str(options.seconds)], capture_output=True, text=True, check=True)
             return float(done.stdout.split()[1])
 
+        def insert_and_xadd_a_request(self):
+            """Of a server that does these, which holds its sessions for as long as it is asked only."""
+            ready = self.workspace.path / "seed.ready"
+            ready.unlink(missing_ok=True)
+            server = self.managed(harness.Process("seed", [harness.BIN / "insert_xadd_server", self.postgres.url("postgres"),
+                                                           self.redis.socket, "25", ready], self.workspace.path))
+            address = harness.wait_until(lambda: ready.exists() and ready.read_text().strip(), 20, "the server listens")
+            figures = wrk("single_sample.lua", 256, options.seconds, "http://" + address)
+            server.kill()
+            return figures
+
         def singles(self):
             self.postgres.sql_admin(SEED_TABLE)
-            base, runs = [], []
+            bare, requests, runs = [], [], []
             for _ in range(options.runs):
-                base.append(self.insert_and_xadd())
+                bare.append(self.insert_and_xadd())
+                requests.append(self.insert_and_xadd_a_request())
                 runs.append(wrk("single_sample.lua", 256, options.seconds, self.sensus.url))
-            self.assertEqual(sum(run["bad"] for run in runs), 0)
-            self.figures["single_sample_posts"] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-            self.figures["insert_and_xadd_per_s"] = statistics.median(base)
-            self.figures["over_insert_and_xadd"] = self.figures["single_sample_posts"]["rate"] / self.figures["insert_and_xadd_per_s"]
+            self.assertEqual(sum(run["bad"] for run in runs + requests), 0)
+            stored = int(self.postgres.query("SELECT count(*) FROM public.seed_metrics")[0][0])
+            self.assertGreaterEqual(stored, sum(run["rate"] for run in requests) * options.seconds * 0.9, "its answers are true")
+            middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            theirs = {key: statistics.median(run[key] for run in requests) for key in requests[0]}
+            self.figures |= {"single_sample_posts": middle, "insert_and_xadd_a_request": theirs,
+                             "insert_and_xadd_without_http_per_s": statistics.median(bare)}
+            self.figures["over_insert_and_xadd_a_request"] = middle["rate"] / theirs["rate"]
+            self.figures["over_insert_and_xadd_without_http"] = middle["rate"] / statistics.median(bare)
 
         def growth(self):
             few = [self.load(self.sensus.port, 10_000, 100, self.ours()) for _ in range(options.runs)]
