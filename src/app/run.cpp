@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 namespace sensus::app {
 namespace {
@@ -30,6 +31,13 @@ int run_daemon(CommandLine options, AppConfig config) {
   try {
     Application application(std::move(options), std::move(config), logs);
     exit_code = application.run();
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {
+      logs.log("app").error("the machine refuses a thread; raise the limit of tasks (TasksMax of systemd, ulimit -u) and start again",
+                            {{"error", error.what()}});
+    } else {
+      logs.log("app").error("stopped by an unexpected failure; this is a bug, please report it", {{"error", error.what()}});
+    }
   } catch (const std::exception& error) {
     logs.log("app").error("stopped by an unexpected failure; this is a bug, please report it", {{"error", error.what()}});
   }

@@ -17,6 +17,7 @@ using Endpoint = asio::generic::stream_protocol::endpoint;
 void Dial::cancel() {
   cancelled = true;
   resolver.cancel();
+  resolved.cancel();
   error_code ignored;
   socket.close(ignored);
 }
@@ -36,6 +37,13 @@ Result<std::vector<Endpoint>> unix_endpoint(const std::string& path) {
   }
 }
 
+/// What the resolver's own thread finds. It cannot be cut short there: what comes too late is dropped.
+struct Lookup {
+  bool ended = false;
+  error_code error;
+  std::vector<Endpoint> endpoints;
+};
+
 runtime::Async<std::vector<Endpoint>> resolve(std::shared_ptr<Dial> dial) {
   if (!dial->options.socket.empty()) {
     co_return unix_endpoint(dial->options.socket);
@@ -47,16 +55,25 @@ runtime::Async<std::vector<Endpoint>> resolve(std::shared_ptr<Dial> dial) {
     co_return std::vector<Endpoint>{
         Endpoint(tcp::endpoint(literal, static_cast<std::uint16_t>(dial->options.port)))};
   }
-  auto [ec, found] = co_await dial->resolver.async_resolve(dial->options.host, port,
-                                                           asio::as_tuple(asio::use_awaitable));
-  if (ec) {
-    co_return make_error(Errc::unavailable, "cannot resolve the host: " + ec.message());
+  auto lookup = std::make_shared<Lookup>();
+  dial->resolver.async_resolve(dial->options.host, port,
+                               [dial, lookup](const error_code& ec, const tcp::resolver::results_type& found) {
+                                 lookup->ended = true;
+                                 lookup->error = ec;
+                                 for (const auto& entry : found) {
+                                   lookup->endpoints.emplace_back(entry.endpoint());
+                                 }
+                                 dial->resolved.cancel();
+                               });
+  dial->resolved.expires_at(asio::steady_timer::time_point::max());
+  co_await dial->resolved.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (!lookup->ended) {
+    co_return make_error(Errc::unavailable, "no name server said in time where the host is");
   }
-  std::vector<Endpoint> endpoints;
-  for (const auto& entry : found) {
-    endpoints.emplace_back(entry.endpoint());
+  if (lookup->error) {
+    co_return make_error(Errc::unavailable, "cannot resolve the host: " + lookup->error.message());
   }
-  co_return endpoints;
+  co_return std::move(lookup->endpoints);
 }
 
 runtime::Async<> connect_any(std::shared_ptr<Dial> dial) {

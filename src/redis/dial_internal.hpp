@@ -3,6 +3,7 @@
 #include "link_internal.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <memory>
 
@@ -11,10 +12,11 @@ namespace sensus::redis {
 /// One attempt to connect. Shared with whoever may have to cut it short.
 struct Dial {
   Dial(const runtime::Executor& executor, Options o)
-      : options(std::move(o)), resolver(executor), socket(executor) {}
+      : options(std::move(o)), resolver(executor), resolved(executor), socket(executor) {}
   void cancel();
   Options options;
   boost::asio::ip::tcp::resolver resolver;
+  boost::asio::steady_timer resolved;  ///< Ends when the name is resolved, or nobody waits for that any more.
   Socket socket;
   bool cancelled = false;
 };

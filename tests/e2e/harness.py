@@ -116,11 +116,12 @@ class Workspace:
 
 
 class Faults:
-    """A wall clock that is wrong and a disk that is full, for programs started with `env` (tests/support/fault_shim.cpp)."""
+    """A wall clock that is wrong, a disk that is full, a silent name server, for programs started with `env`
+    (tests/support/fault_shim.cpp)."""
 
     def __init__(self, workspace):
         self._path = workspace.path / "faults"
-        self._path.write_bytes(bytes(16))
+        self._path.write_bytes(bytes(24))
         self._path.chmod(0o644)
         library = workspace.path / "sensus_fault_shim.so"  # Where every user may read it.
         shutil.copy(BIN / library.name, library)
@@ -136,6 +137,9 @@ class Faults:
 
     def fill_disk(self, full=True):
         self._write(8, int(full))
+
+    def hang_names(self, hang=True):
+        self._write(16, int(hang))
 
 
 class Postgres:

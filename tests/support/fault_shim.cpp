@@ -1,10 +1,12 @@
 // Faults of the machine for end-to-end tests, loaded into a program by LD_PRELOAD: a wall clock
-// that is wrong, a disk that is full. SENSUS_FAULTS names a file of two 64-bit integers, which the
-// test writes at any time: nanoseconds that the wall clock is ahead, and whether the disk is full
-// (not 0). A full disk refuses what makes a file longer, as a real one does. Children inherit the
-// faults.
+// that is wrong, a disk that is full, a name server that does not answer. SENSUS_FAULTS names a file
+// of three 64-bit integers, which the test writes at any time: nanoseconds that the wall clock is
+// ahead, whether the disk is full (not 0), whether names are not resolved (not 0). A full disk
+// refuses what makes a file longer, as a real one does; a silent name server holds its caller for two
+// attempts of five seconds. Children inherit the faults.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -13,6 +15,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 namespace {
@@ -20,10 +23,11 @@ namespace {
 struct Faults {
   volatile std::int64_t clock_ahead_ns;
   volatile std::int64_t disk_full;
+  volatile std::int64_t names_hang;
 };
 
 const Faults* open_faults() {
-  static const Faults none{0, 0};
+  static const Faults none{0, 0, 0};
   const char* path = std::getenv("SENSUS_FAULTS");
   const int fd = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
@@ -119,4 +123,18 @@ int posix_fallocate(int fd, off_t at, off_t size) {
 }
 
 int posix_fallocate64(int fd, off_t at, off_t size) { return posix_fallocate(fd, at, size); }
+
+int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** out) {
+  static const auto next =
+      real<int (*)(const char*, const char*, const addrinfo*, addrinfo**)>("getaddrinfo");
+  const bool numeric = hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0;
+  const bool asks = node != nullptr && std::strpbrk(node, "ghijklmnopqrstuvwxyz") != nullptr && node[0] != '/' && !numeric;
+  for (int waited_ms = 0; asks && faults().names_hang != 0; waited_ms += 20) {
+    if (waited_ms >= 10'000) {
+      return EAI_AGAIN;
+    }
+    ::usleep(20'000);
+  }
+  return next(node, service, hints, out);
+}
 }
