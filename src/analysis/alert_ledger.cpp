@@ -18,6 +18,7 @@ constexpr std::chrono::hours kSilence{1};
 constexpr std::chrono::hours kRememberFor{2};
 /// An alert that goes on is told this often, with the newest value.
 constexpr std::chrono::minutes kRepeat{5};
+constexpr std::string_view kGap = "gap";
 constexpr const char* kSeriesAnnotation = "sensus_series_id";
 constexpr const char* kTimeAnnotation = "time";
 
@@ -63,8 +64,8 @@ bool is_odd(const JudgedStep& step, const AlertLedger::Watch& watch) {
   if (step.anomaly) {
     return true;
   }
-  if (step.time - watch.odd_at > AnomalyAlerts::kHoldFor) {
-    return false;  // That is how it is now.
+  if (step.time - watch.odd_at > AnomalyAlerts::kHoldFor || watch.labels.get("kind") == kGap) {
+    return false;  // That is how it is now; and a series that arrives again is silent no more.
   }
   const bool still = watch.labels.get("kind") == "flat_line" && digits(step.value) == watch.annotations.get("value");
   return still || step.value < watch.band_low || step.value > watch.band_high;
@@ -102,7 +103,7 @@ model::Labels alert_annotations(const model::SeriesName& series, const model::An
   const std::string since = render_rfc3339(anomaly.since.value_or(anomaly.time));
   model::Labels annotations;
   annotations.set("summary", name_of(series) + " is unlike its past (" + anomaly.kind + ")");
-  annotations.set("description", name_of(series) + " is " + digits(anomaly.value) + " where " + digits(anomaly.expected) +
+  annotations.set("description", anomaly.kind == kGap ? "nothing came of " + name_of(series) + " since " + since : name_of(series) + " is " + digits(anomaly.value) + " where " + digits(anomaly.expected) +
                                      " was expected, ordinary is " + band + ", since " + since);
   annotations.set("value", digits(anomaly.value));
   annotations.set("expected", digits(anomaly.expected));

@@ -83,24 +83,25 @@ runtime::Async<> AnomalyWorker::Impl::confirm(Deadline deadline, std::vector<Sil
 
 runtime::Async<> AnomalyWorker::Impl::store_silences(Deadline deadline, const std::vector<Silence>& silences) {
   std::vector<model::Anomaly> anomalies;
+  std::vector<JudgedStep> steps;
   for (const Silence& silence : silences) {
     model::Anomaly anomaly =
         make_anomaly(silence.key, silence.time, {std::numeric_limits<double>::quiet_NaN(), silence.verdict, silence.is_rate});
     anomaly.model_version = model_version;
+    steps.push_back({silence.key.series, silence.time, anomaly.value, anomaly});
     anomalies.push_back(std::move(anomaly));
   }
-  std::vector<EventId> none;
-  const Result<std::size_t> stored = co_await deps.analyses.store_anomalies(deadline, kDefaultTenant, std::move(anomalies), std::move(none));
-  if (!stored) {
-    metrics.failures_store.inc();
-    co_return stored.error();
+  Result<> told;
+  if (deps.alerts != nullptr && deps.alerts->enabled()) {
+    told = co_await tell_alerts(deadline, kDefaultTenant, std::move(anomalies), std::move(steps));
+  } else {
+    std::vector<EventId> none;
+    told = co_await commit(deadline, kDefaultTenant, std::move(anomalies), std::move(none));
   }
-  metrics.silences.inc(static_cast<double>(silences.size()));
-  metrics.anomalies.inc(static_cast<double>(*stored));
-  if (*stored > 0 && deps.on_outbox) {
-    deps.on_outbox();
+  if (told) {
+    metrics.silences.inc(static_cast<double>(silences.size()));
   }
-  co_return Result<>{};
+  co_return told;
 }
 
 /// What cannot be confirmed or stored now is told again later.

@@ -68,6 +68,11 @@ void describe(config::Section& section, RuleOptions& rule) {
                  "Only values up to here can be anomalies.");
   section.integer("warmup", rule.warmup, 0, 100'000, "Steps before the first anomaly, where more than anomaly.warmup.");
   section.boolean("mute", rule.mute, "Learn and score, but never an anomaly.");
+  section.number("limit", rule.limit, std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
+                 "A value that these series must not reach, as a full disk's: with limit_within, an alert SensusLimitForecast fires while the "
+                 "forecast reaches it within that time.");
+  section.choice("limit_direction", rule.limit_direction, {"above", "below"}, "Whether the limit is reached by rising or by falling.");
+  section.duration("limit_within", rule.limit_within, 0s, std::chrono::hours{24 * 24}, "See limit; 0 = no check. Looked at every ten minutes, 200 series a rule.");
 }
 
 }  // namespace
@@ -115,6 +120,17 @@ ml::Gates Rules::gates(std::optional<std::size_t> rule, Timestamp now) const {
   gates.warmup = static_cast<std::size_t>(options.warmup);
   gates.is_muted = options.mute;
   return gates;
+}
+
+std::vector<Rules::Limit> Rules::limits() const {
+  std::vector<Limit> limits;
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    const RuleOptions& rule = rules_[i];
+    if (rule.limit_within > 0ms) {
+      limits.push_back({i, rule.limit, rule.limit_direction == "below", std::chrono::ceil<std::chrono::seconds>(rule.limit_within)});
+    }
+  }
+  return limits;
 }
 
 std::vector<Rules::Step> Rules::steps() const {

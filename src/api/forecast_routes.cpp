@@ -177,6 +177,7 @@ Operations forecast_operations() {
                       "lie between low and high when the series goes "
                       "on as it was. See docs/queries.md.",
        .params = &forecast_params(),
+       .reads_samples = true,
        .problems = {400, 404, 406, 503},
        .responses = {{200, "One entry a series, by id.", kJson, "ForecastResult"}}},
   };

@@ -5,6 +5,7 @@
 #include "sensus/analysis/explain_worker.hpp"
 #include "sensus/analysis/forecaster.hpp"
 #include "sensus/analysis/group_watch.hpp"
+#include "sensus/analysis/limit_watch.hpp"
 #include "sensus/analysis/model_jobs.hpp"
 #include "sensus/analysis/rules.hpp"
 #include "sensus/api/router.hpp"

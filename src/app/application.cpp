@@ -189,6 +189,13 @@ void Application::create_workers() {
       *leases_, clock_, log, metrics_, unique_process_name(), config_.anomaly.owner_lease,
       [this](Deadline deadline) { return anomaly_worker_->forget_all(deadline); }, [this] { steps_consumer_->set_active(true); },
       [this](Deadline deadline) { return hand_over_analysis(deadline); }});
+  limit_watch_ = std::make_unique<analysis::LimitWatch>(
+      analysis::LimitWatch::Deps{
+          *samples_, *alerts_,
+          [this](Deadline deadline, TenantId tenant, model::ForecastQuery query) { return forecaster_->forecast(deadline, tenant, std::move(query)); },
+          [this](Deadline deadline, TenantId tenant, model::AlertBatch batch) { return accept_alerts(deadline, tenant, std::move(batch)); }, clock_,
+          log, metrics_, [this] { return ownership_->holds(); }},
+      rules_);
   steps_consumer_ = &create_consumer(
       model::Topic::metrics, config_.stream,
       [this](std::vector<stream::Entry> entries) { return anomaly_worker_->handle(std::move(entries)); },

@@ -148,6 +148,7 @@ class Application {
   std::unique_ptr<analysis::Forecaster> forecaster_;
   std::unique_ptr<analysis::Ownership> ownership_;
   std::unique_ptr<analysis::GroupWatch> group_watch_;
+  std::unique_ptr<analysis::LimitWatch> limit_watch_;
   std::vector<std::unique_ptr<stream::Consumer>> consumers_;
   stream::Consumer* steps_consumer_ = nullptr;  ///< One of `consumers_`: the one that only the owner of the analysis runs.
   std::unique_ptr<runtime::TaskGroup> analysis_tasks_;

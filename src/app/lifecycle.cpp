@@ -177,6 +177,7 @@ Async<> Application::stop_analysis(Deadline deadline) {
   anomaly_worker_->stop();
   model_jobs_->stop();
   group_watch_->stop();
+  limit_watch_->stop();
   const Result<> ended = co_await analysis_tasks_->stop(std::min<Duration>(3s, deadline.remaining()));
   co_return resigned ? ended : resigned;
 }

@@ -81,6 +81,7 @@ void Application::start_workers() {
   analysis_tasks_->spawn("model version", anomaly_worker_->run_schedule());
   analysis_tasks_->spawn("model jobs", model_jobs_->run());
   analysis_tasks_->spawn("groups", group_watch_->run());
+  analysis_tasks_->spawn("limits", limit_watch_->run());
   analysis_tasks_->spawn("saving of detectors", anomaly_worker_->run_saving());
   analysis_tasks_->spawn("silent series", anomaly_worker_->run_silences());
   upkeep_tasks_->spawn("partitions", keep_partitions());

@@ -32,6 +32,9 @@ struct RuleOptions {
   double value_max = std::numeric_limits<double>::max();
   std::int64_t warmup = 0;
   bool mute = false;
+  double limit = 0;  ///< With `limit_within` only.
+  std::string limit_direction = "above";
+  std::chrono::milliseconds limit_within{0};  ///< 0 = no check.
 };
 
 struct Options {
@@ -59,6 +62,14 @@ class Rules {
     std::chrono::seconds step{0};  ///< 0 = as all.
   };
   [[nodiscard]] std::vector<Step> steps() const;
+  /// Rules whose series are watched for a limit that they are about to reach.
+  struct Limit {
+    std::size_t rule = 0;
+    double value = 0;
+    bool is_below = false;  ///< Reached by falling.
+    std::chrono::seconds within{0};
+  };
+  [[nodiscard]] std::vector<Limit> limits() const;
 
  private:
   std::vector<model::Selector> selectors_;

@@ -63,6 +63,20 @@ TEST(AlertLedger, ASeriesKeepsItsOwnSeverity) {
   EXPECT_EQ(labels.get("kind"), "level");
 }
 
+TEST(AlertLedger, ASilentSeriesFiresUntilItArrivesAgain) {
+  AlertLedger ledger(3);
+  JudgedStep gap = odd(1);
+  gap.anomaly->kind = "gap";
+  gap.value = gap.anomaly->value = std::numeric_limits<double>::quiet_NaN();
+  gap.anomaly->band_low = gap.anomaly->band_high = gap.anomaly->expected = 55;
+  const auto sent = told(ledger, {gap});
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].annotations.get("description"), "nothing came of load{service=\"pay\"} since " + render_rfc3339(minute(0)));
+  const auto ended = told(ledger, {normal(2), normal(3), normal(4)});
+  ASSERT_EQ(ended.size(), 1U) << "whatever its values are";
+  EXPECT_EQ(ended[0].status, AlertStatus::resolved);
+}
+
 TEST(AlertLedger, OneAlertWhileAnomalousAndItsEndAfterSomeNormalSteps) {
   AlertLedger ledger(3);
   EXPECT_EQ(told(ledger, {odd(1), odd(2), normal(3), odd(4, kLoad, "notable"), normal(5), normal(6)}).size(), 1U);

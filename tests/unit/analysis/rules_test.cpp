@@ -86,6 +86,18 @@ TEST(Rules, MistakesAreFoundWhenTheConfigurationIsRead) {
   EXPECT_THAT(read.problems[5], HasSubstr("there is no time zone 'Mars/Olympus'"));
 }
 
+TEST(Rules, ALimitIsWatchedOnlyWithATime) {
+  const Read read(
+      "analysis:\n  rules:\n    - {selector: a, limit: 3}\n    - {selector: b, limit: -0.5, limit_direction: below, limit_within: 3d}\n");
+  ASSERT_THAT(read.problems, IsEmpty());
+  const auto limits = Rules::make(read.options).value().limits();
+  ASSERT_EQ(limits.size(), 1U);
+  EXPECT_EQ(limits[0].rule, 1U);
+  EXPECT_EQ(limits[0].value, -0.5);
+  EXPECT_TRUE(limits[0].is_below);
+  EXPECT_EQ(limits[0].within, 72h);
+}
+
 TEST(Rules, ADayThatIsNoneIsRefused) {
   Options options;
   options.holidays = {"2026-02-30"};
