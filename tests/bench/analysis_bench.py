@@ -79,7 +79,7 @@ def make_bench(harness, options):
 
         def restart(self):
             began = time.monotonic()
-            self.assertEqual(self.sensus.stop(), 0)
+            self.assertEqual(self.sensus.process.stop(), 0)
             stopped = time.monotonic()
             self.sensus.start()
             ready = time.monotonic()
@@ -108,9 +108,10 @@ def make_bench(harness, options):
             self.next_s += options.rounds * STEP_S
             self.settle()
             figures = {"series": options.series, "learned_steps": self.sensus.metric(SCORED), "live": self.live()}
+            print(json.dumps(figures, indent=2), flush=True)
             self.settle()
             figures["restart"] = self.restart()
-            print(json.dumps(figures, indent=2))
+            print(json.dumps(figures["restart"], indent=2))
 
     return Bench()
 

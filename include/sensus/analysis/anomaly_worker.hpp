@@ -32,7 +32,7 @@ struct AnomalyOptions {
   double false_alerts_per_week = 0.14;                         ///< Of a series, that the alerting tier aims at.
   std::chrono::milliseconds history{24 * 3'600'000};           ///< Stored past a detector learns from.
   std::int64_t series_max = 20'000;                            ///< Detectors in memory; see AnomalyWorker.
-  ByteSize memory_max = 56_MiB;                                ///< Of them all.
+  ByteSize memory_max = 256_MiB;                                ///< Of them all.
   std::chrono::milliseconds state_save_interval{3'600'000};
   std::chrono::milliseconds owner_lease{12'000};               ///< See Ownership.
 };
