@@ -1,12 +1,12 @@
 #include "alert_ledger_internal.hpp"
 
+#include "digits_internal.hpp"
+
 #include "sensus/analysis/group_options.hpp"
 #include "sensus/core/parse_number.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <tuple>
 
 namespace sensus::analysis {
@@ -21,12 +21,6 @@ constexpr std::chrono::minutes kRepeat{5};
 constexpr std::string_view kGap = "gap";
 constexpr const char* kSeriesAnnotation = "sensus_series_id";
 constexpr const char* kTimeAnnotation = "time";
-
-std::string digits(double value) {
-  std::array<char, 32> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%.6g", value);
-  return {text.data(), static_cast<std::size_t>(std::max(length, 0))};
-}
 
 /// metric{name="value",...}
 std::string name_of(const model::SeriesName& series) {
@@ -67,7 +61,7 @@ bool is_odd(const JudgedStep& step, const AlertLedger::Watch& watch) {
   if (step.time - watch.odd_at > AnomalyAlerts::kHoldFor || watch.labels.get("kind") == kGap) {
     return false;  // That is how it is now; and a series that arrives again is silent no more.
   }
-  const bool still = watch.labels.get("kind") == "flat_line" && digits(step.value) == watch.annotations.get("value");
+  const bool still = watch.labels.get("kind") == "flat_line" && short_digits(step.value) == watch.annotations.get("value");
   return still || step.value < watch.band_low || step.value > watch.band_high;
 }
 
@@ -99,17 +93,17 @@ model::Labels alert_labels(const model::SeriesName& series, const model::Anomaly
 }
 
 model::Labels alert_annotations(const model::SeriesName& series, const model::Anomaly& anomaly) {
-  const std::string band = digits(anomaly.band_low) + " to " + digits(anomaly.band_high);
+  const std::string band = short_digits(anomaly.band_low) + " to " + short_digits(anomaly.band_high);
   const std::string since = render_rfc3339(anomaly.since.value_or(anomaly.time));
   model::Labels annotations;
   annotations.set("summary", name_of(series) + " is unlike its past (" + anomaly.kind + ")");
-  annotations.set("description", anomaly.kind == kGap ? "nothing came of " + name_of(series) + " since " + since : name_of(series) + " is " + digits(anomaly.value) + " where " + digits(anomaly.expected) +
+  annotations.set("description", anomaly.kind == kGap ? "nothing came of " + name_of(series) + " since " + since : name_of(series) + " is " + short_digits(anomaly.value) + " where " + short_digits(anomaly.expected) +
                                      " was expected, ordinary is " + band + ", since " + since);
-  annotations.set("value", digits(anomaly.value));
-  annotations.set("expected", digits(anomaly.expected));
+  annotations.set("value", short_digits(anomaly.value));
+  annotations.set("expected", short_digits(anomaly.expected));
   annotations.set("band", band);
   annotations.set("since", since);
-  annotations.set("score", digits(anomaly.score));
+  annotations.set("score", short_digits(anomaly.score));
   annotations.set(kTimeAnnotation, render_rfc3339(anomaly.time));
   annotations.set(kSeriesAnnotation, std::to_string(anomaly.series_id));
   return annotations;

@@ -1,41 +1,14 @@
 #include "anomaly_scoring_internal.hpp"
 
-#include "sensus/codec/model_json.hpp"
+#include "verdict_json_internal.hpp"
 
-#include <array>
-#include <charconv>
-#include <cmath>
+#include <limits>
 #include <limits>
 
 namespace sensus::analysis {
 namespace {
 
-std::string digits(double value) {
-  if (!std::isfinite(value)) {
-    return "null";
-  }
-  std::array<char, 32> text{};
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
-/// {"mean":..,"shift":..,...}
-std::string render_features(const std::vector<std::pair<std::string, double>>& features) {
-  std::string out = "{";
-  for (const auto& [name, value] : features) {
-    out.append(out.size() == 1 ? "" : ",").append(codec::quote_json(name)).append(":").append(digits(value));
-  }
-  return out.append("}");
-}
-
-std::string render_contributions(const std::vector<ml::Contribution>& contributions) {
-  std::string out = "[";
-  for (const ml::Contribution& c : contributions) {
-    out.append(out.size() == 1 ? "" : ",").append("{\"view\":").append(codec::quote_json(c.view));
-    out.append(",\"feature\":").append(codec::quote_json(c.feature)).append(",\"value\":").append(digits(c.value));
-    out.append(",\"evidence\":").append(digits(c.evidence)).append("}");
-  }
-  return out.append("]");
-}
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 /// How far back of the first step at hand others may still be under way: read by a replica that died, or published again.
 constexpr std::chrono::minutes kUnderWay{15};
@@ -139,8 +112,8 @@ model::Anomaly make_anomaly(SeriesKey key, Timestamp time, const SeriesScorer::S
   anomaly.band_high = verdict.band_high;
   anomaly.evidence = verdict.evidence;
   anomaly.since = verdict.since;
-  anomaly.features_json = render_features(verdict.features);
-  anomaly.contributions_json = render_contributions(verdict.contributions);
+  anomaly.features_json = render_features(verdict, kAll);
+  anomaly.contributions_json = render_contributions(verdict, kAll);
   return anomaly;
 }
 

@@ -1,11 +1,8 @@
 #include "group_job_internal.hpp"
 
-#include "sensus/codec/model_json.hpp"
+#include "verdict_json_internal.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <limits>
 #include <map>
 
@@ -13,35 +10,6 @@ namespace sensus::analysis {
 namespace {
 
 constexpr std::size_t kToldMax = 8;  ///< Columns that an anomaly names.
-
-std::string digits(double value) {
-  if (!std::isfinite(value)) {
-    return "null";
-  }
-  std::array<char, 32> text{};
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
-/// Values of the worst columns by their names.
-std::string render_features(const ml::Verdict& verdict) {
-  std::string out = "{";
-  for (std::size_t i = 0; i < std::min(verdict.features.size(), kToldMax); ++i) {
-    out += (i == 0 ? "" : ",") + codec::quote_json(verdict.features[i].first) + ":" +
-           digits(verdict.features[i].second);
-  }
-  return out + "}";
-}
-
-std::string render_contributions(const ml::Verdict& verdict) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < std::min(verdict.contributions.size(), kToldMax); ++i) {
-    const ml::Contribution& one = verdict.contributions[i];
-    out += std::string(i == 0 ? "" : ",") + "{\"view\":" + codec::quote_json(one.view) +
-           ",\"feature\":" + codec::quote_json(one.feature) + ",\"value\":" + digits(one.value) +
-           ",\"evidence\":" + digits(one.evidence) + "}";
-  }
-  return out + "]";
-}
 
 /// The anomaly is one of the group's score: below its threshold lie ordinary ones.
 model::Anomaly make_anomaly(Timestamp time, const ml::Verdict& verdict) {
@@ -58,8 +26,8 @@ model::Anomaly make_anomaly(Timestamp time, const ml::Verdict& verdict) {
   anomaly.tier = ml::name_of(verdict.tier);
   anomaly.evidence = verdict.evidence;
   anomaly.since = verdict.since;
-  anomaly.features_json = render_features(verdict);
-  anomaly.contributions_json = render_contributions(verdict);
+  anomaly.features_json = render_features(verdict, kToldMax);
+  anomaly.contributions_json = render_contributions(verdict, kToldMax);
   return anomaly;
 }
 

@@ -1,12 +1,12 @@
 #include "sensus/analysis/limit_watch.hpp"
 
+#include "digits_internal.hpp"
+
 #include "sensus/runtime/signal.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <set>
 
@@ -21,12 +21,6 @@ constexpr std::chrono::seconds kAskLimit{20};
 constexpr std::size_t kPage = 500;
 constexpr int kForecastPoints = 100;
 
-std::string digits(double value) {
-  std::array<char, 32> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%.6g", value);
-  return {text.data(), static_cast<std::size_t>(std::max(length, 0))};
-}
-
 model::Labels labels_of(const model::SeriesForecast& series, const Rules::Limit& limit) {
   model::Labels labels = series.labels;
   if (labels.find("severity") == nullptr) {
@@ -34,14 +28,14 @@ model::Labels labels_of(const model::SeriesForecast& series, const Rules::Limit&
   }
   labels.set("alertname", kLimitAlertName);
   labels.set("metric", series.metric_name);
-  labels.set("limit", digits(limit.value));
+  labels.set("limit", short_digits(limit.value));
   return labels;
 }
 
 model::Labels annotations_of(const model::SeriesForecast& series, const Rules::Limit& limit) {
   model::Labels annotations;
   const std::string at = render_rfc3339(std::chrono::floor<std::chrono::minutes>(*series.limit_at));
-  annotations.set("summary", series.metric_name + " is expected to reach " + digits(limit.value) + " at " + at);
+  annotations.set("summary", series.metric_name + " is expected to reach " + short_digits(limit.value) + " at " + at);
   annotations.set("limit_at", at);
   if (series.limit_earliest) {
     annotations.set("limit_earliest", render_rfc3339(std::chrono::floor<std::chrono::minutes>(*series.limit_earliest)));

@@ -1,25 +1,13 @@
 #include "sealed_state_internal.hpp"
 
+#include "u64_internal.hpp"
+
 namespace sensus::analysis {
 namespace {
 
 constexpr std::string_view kMagic = "SDS";
 constexpr char kFormat = '1';
 constexpr std::size_t kSumBytes = 8;
-
-void append_u64(std::string& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) {
-    out.push_back(static_cast<char>((value >> (8 * i)) & 0xFFU));
-  }
-}
-
-std::uint64_t read_u64(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  }
-  return value;
-}
 
 /// Finds accidents, not forgeries. Eight bytes at a time: states are tens of kilobytes and come by
 /// the thousand.

@@ -1,5 +1,7 @@
 #include "series_scorer_internal.hpp"
 
+#include "u64_internal.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -8,20 +10,6 @@ namespace sensus::analysis {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 1 + 1 + 8 + 8;
-
-void append_u64(std::string& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) {
-    out.push_back(static_cast<char>((value >> (8 * i)) & 0xFFU));
-  }
-}
-
-std::uint64_t read_u64(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  }
-  return value;
-}
 
 }  // namespace
 

@@ -1,13 +1,10 @@
 #include "sensus/ml/counter_rate.hpp"
 
-#include <bit>
+#include "sensus/model/sample.hpp"
+
 #include <cmath>
 
 namespace sensus::ml {
-
-bool is_stale_marker(double value) {
-  return std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000002ULL;
-}
 
 std::optional<CounterRate::Last> CounterRate::last() const {
   return has_last_ ? std::optional(Last{last_time_, last_value_}) : std::nullopt;
@@ -21,7 +18,7 @@ void CounterRate::go_on_from(const Last& last) {
 
 std::optional<double> CounterRate::update(Timestamp time, double value) {
   if (!std::isfinite(value) || value < 0) {
-    has_last_ = has_last_ && !is_stale_marker(value);
+    has_last_ = has_last_ && !model::is_stale_marker(value);
     return std::nullopt;
   }
   if (!has_last_) {

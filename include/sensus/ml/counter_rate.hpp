@@ -7,10 +7,6 @@
 
 namespace sensus::ml {
 
-/// Prometheus' mark for a series that is gone: a NaN with the payload 2. It is not a value: the
-/// series is silent from here on.
-[[nodiscard]] bool is_stale_marker(double value);
-
 /// Turns the samples of one counter into rates per second. A fall is a restart of the sender: it
 /// counted from zero since. **Threading**: one at a time.
 class CounterRate {

@@ -12,12 +12,6 @@ const double kStale = std::bit_cast<double>(0x7FF0000000000002ULL);
 
 Timestamp second(int s) { return from_unix_us(1'740'960'000'000'000) + std::chrono::seconds(s); }
 
-TEST(StaleMarker, IsOneNanOnly) {
-  EXPECT_TRUE(is_stale_marker(kStale));
-  EXPECT_FALSE(is_stale_marker(std::numeric_limits<double>::quiet_NaN()));
-  EXPECT_FALSE(is_stale_marker(0));
-}
-
 TEST(CounterRate, IsTheIncreasePerSecond) {
   CounterRate rate;
   EXPECT_EQ(rate.update(second(0), 100), std::nullopt);

@@ -1,6 +1,10 @@
 #include "sensus/model/metadata.hpp"
+#include "sensus/model/sample.hpp"
 
 #include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
 
 namespace sensus::model {
 namespace {
@@ -79,6 +83,12 @@ TEST(CounterName, IsKnownByItsEnding) {
   for (const char* name : {"process_open_fds", "total", "_total", "accounting", "totals", ""}) {
     EXPECT_FALSE(is_counter_name(name)) << name;
   }
+}
+
+TEST(StaleMarker, IsOneNanOnly) {
+  EXPECT_TRUE(is_stale_marker(std::bit_cast<double>(0x7FF0000000000002ULL)));
+  EXPECT_FALSE(is_stale_marker(std::numeric_limits<double>::quiet_NaN()));
+  EXPECT_FALSE(is_stale_marker(0));
 }
 
 }  // namespace
